@@ -3,15 +3,20 @@
 import runpy
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_namespace_packages, setup
 from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
 
 
 class BuildWithContracts(build_py):
     """Runs protos/generate.py first, for wheels and editable installs alike."""
 
     def run(self) -> None:
-        runpy.run_path(str(Path(__file__).parent / "protos" / "generate.py"))["generate"]()
+        """Generates, then packages; setuptools listed the packages before the generated ones existed."""
+        runpy.run_path(str(ROOT / "protos" / "generate.py"))["generate"]()
+        generated = find_namespace_packages(str(ROOT), include=["shared.pb", "shared.pb.*"])
+        self.packages = sorted({*self.packages, *generated})
         super().run()
 
 
