@@ -1,0 +1,31 @@
+"""The agreement that a user signs on registering (Art. 6(2)): seven baselines, in order, and the digest that proves them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+BASELINES: Final = (
+    "法律法规底线",
+    "社会主义制度底线",
+    "国家利益底线",
+    "公民合法权益底线",
+    "社会公共秩序底线",
+    "道德风尚底线",
+    "信息真实性底线",
+)
+
+
+def agreement_digest(version: int, baselines: Sequence[str]) -> bytes:
+    """Returns the digest that a signature of the agreement covers (Art. 6(2)).
+
+    Args:
+        version: the version of the agreement, from 1.
+        baselines: the baselines in order.
+
+    Returns:
+        32 bytes: SHA-256 over "filingnet agreement v1", the version and the baselines, one a line.
+    """
+    text = f"filingnet agreement v1\n{version}\n" + "\n".join(baselines)
+    return hashlib.sha256(text.encode()).digest()
