@@ -1,0 +1,215 @@
+"""filing-verify: checks evidence offline, with pinned keys and nothing else.
+
+Any court or auditor can run it: it opens no socket and no database. What it says has two parts, what was proven and
+what was not, because a true signature proves who stated something and never that it is so. Exit codes: 0 proven, 1
+refuted, 2 not to be judged (a file is damaged, a key is missing, or the command was wrong).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from shared.cli import print_json, run
+from shared.evidence.checkpoints import SignedHead, parse_head
+from shared.evidence.hashing import ProofError, UnusableProof
+from shared.evidence.keyring import KeyRing
+from shared.evidence.merkle import verify_consistency
+from shared.evidence.names import log_origin, regulator_of
+from shared.evidence.ranges import CompactRange
+from shared.evidence.receipts import MAX_RECEIPT_BYTES, VerifiedReceipt, verify_receipt
+from shared.evidence.runs import read_runs, verify_run
+
+REFUTED: Final = 1
+UNUSABLE: Final = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+
+Keys = Annotated[Path, typer.Option("--keys", help="Key ring file, exported from a node you trust.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def receipt(file: Annotated[Path, typer.Argument(help="Receipt file.")], keys: Keys, as_json: AsJson = False) -> None:
+    """Verifies a receipt: that its origin stated the entry, and that the regulator's log held it.
+
+    Example: filing-verify receipt account.receipt --keys keys.json
+    """
+    with _Judgement(as_json) as judgement:
+        verified = verify_receipt(_read(file, MAX_RECEIPT_BYTES + 1), _ring(keys))
+        judgement.proven(_receipt_facts(verified), _receipt_words(verified), _RECEIPT_LIMITS)
+
+
+@app.command()
+def checkpoints(
+    old: Annotated[Path, typer.Argument(help="The older checkpoint, a signed note.")],
+    new: Annotated[Path, typer.Argument(help="The newer checkpoint, a signed note.")],
+    keys: Keys,
+    proof: Annotated[Path | None, typer.Option(help="Consistency proof: one base64 hash a line.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verifies that of two signed checkpoints of one log the newer continues the older.
+
+    Two heads of one size with different roots are refuted without a proof: no log can have both.
+
+    Example: filing-verify checkpoints monday.note friday.note --proof proof.txt --keys keys.json
+    """
+    with _Judgement(as_json) as judgement:
+        ring = _ring(keys)
+        older, newer = _head(old, ring).checkpoint, _head(new, ring).checkpoint
+        if older.origin != newer.origin:
+            raise UnusableProof("The two checkpoints are of different logs; give two of one log.")
+        path = _hashes(proof) if proof is not None else []
+        verify_consistency(older.size, newer.size, path, older.root, newer.root)
+        facts = {"log": older.origin, "old_size": older.size, "new_size": newer.size}
+        words = [f"{newer.origin} at {newer.size:,} entries begins with all it had at {older.size:,} entries."]
+        judgement.proven(facts, words, ["What any of the entries says, and that the log has no other face elsewhere."])
+
+
+@app.command("log")
+def whole_log(
+    file: Annotated[Path, typer.Argument(help="Exported log: runs from the first entry on.")],
+    jurisdiction: Annotated[str, typer.Option(help="Whose log it must be, e.g. 330000.")],
+    keys: Keys,
+    as_json: AsJson = False,
+) -> None:
+    """Verifies an exported log: every entry's origin, and every signed head on the way.
+
+    Example: filing-verify log zhejiang.log --jurisdiction 330000 --keys keys.json
+    """
+    with _Judgement(as_json) as judgement:
+        ring, held, heads = _ring(keys), CompactRange(), 0
+        log_keys = ring.keys_of(regulator_of(jurisdiction))
+        with file.open("rb") as stream:
+            for run_ in read_runs(stream):
+                if run_.jurisdiction != jurisdiction:
+                    raise ProofError(f"The file holds a run of another log than {log_origin(jurisdiction)}.")
+                held, heads = verify_run(run_, held, ring.lookup, log_keys), heads + 1
+        facts = {"log": log_origin(jurisdiction), "size": held.size, "heads": heads, "root": held.root()}
+        words = [f"Each of the {held.size:,} entries was stated by its origin; {heads:,} signed heads lead to them."]
+        judgement.proven(facts, words, ["That the log does not go on after the last entry of this file."])
+
+
+class _Judgement:
+    """Says what came of it, and ends the program with the exit code that fits."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def __enter__(self) -> _Judgement:
+        return self
+
+    def proven(self, facts: dict[str, Any], words: Sequence[str], limits: Sequence[str]) -> None:
+        if self._as_json:
+            print_json({"verdict": "proven", **facts, "proven": list(words), "not_proven": list(limits)})
+            return
+        _print("PROVEN")
+        for label, lines in (("proven", words), ("not proven", limits)):
+            for line in lines:
+                _print(f"  {label:<11} {line}")
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ProofError):
+            usable = not isinstance(error, UnusableProof)
+            self._refused("refuted" if usable else "not judged", str(error))
+            raise typer.Exit(REFUTED if usable else UNUSABLE) from None
+        if isinstance(error, OSError):
+            self._refused("not judged", f"The file {error.filename} cannot be read; give one that can.")
+            raise typer.Exit(UNUSABLE) from None
+
+    def _refused(self, verdict: str, reason: str) -> None:
+        if self._as_json:
+            print_json({"verdict": verdict, "reason": reason})
+        else:
+            _print(f"{verdict.upper()}\n  {reason}")
+
+
+_RECEIPT_LIMITS: Final = (
+    "That what the entry says is true, and what a regulator decided on it.",
+    "That the keys in the key ring belong to whom it names: that rests on where the ring came from.",
+)
+
+
+def _receipt_facts(verified: VerifiedReceipt) -> dict[str, Any]:
+    entry, head = verified.entry, verified.head
+    return {
+        "origin": entry.origin,
+        "entry_id": entry.entry_id,
+        "kind": entry.WhichOneof("body"),
+        "created_time": entry.created_time.ToJsonString(),
+        "log": head.checkpoint.origin,
+        "log_index": verified.log_index,
+        "log_size": head.checkpoint.size,
+        "log_key": head.key_id,
+        "cosigned_by": [cosignature.name for cosignature in head.cosignatures],
+        "filing": _filing_facts(verified),
+    }
+
+
+def _filing_facts(verified: VerifiedReceipt) -> dict[str, Any] | None:
+    if not verified.entry.HasField("filing"):
+        return None
+    filing = verified.entry.filing
+    return {
+        "account_id": filing.account_id,
+        "revision": filing.revision,
+        "display_name": filing.display_name,
+        "category": filing.category,
+        "organisation_name": filing.organisation_name,
+    }
+
+
+def _receipt_words(verified: VerifiedReceipt) -> list[str]:
+    entry, head = verified.entry, verified.head
+    facts = _filing_facts(verified)
+    what = f"a {entry.WhichOneof('body')}"
+    if facts:
+        what = f"revision {facts['revision']} of account {facts['account_id']}"
+    words = [f"{entry.origin} stated {what} in entry {entry.entry_id}."]
+    if facts:
+        words.append(f"It was filed as “{facts['display_name']}” in the category {facts['category']}.")
+    words.append(
+        f"{regulator_of(head.checkpoint.jurisdiction)} held it in its log at index {verified.log_index:,}"
+        f" when the log had {head.checkpoint.size:,} entries."
+    )
+    words.extend(f"{witness.name} cosigned that head at {witness.time.isoformat()}." for witness in head.cosignatures)
+    return words
+
+
+def _head(file: Path, ring: KeyRing) -> SignedHead:
+    return parse_head(_read(file), ring.keys_of)
+
+
+def _hashes(file: Path) -> list[bytes]:
+    try:
+        return [base64.b64decode(line, validate=True) for line in _read(file).split()]
+    except (ValueError, binascii.Error) as error:
+        raise UnusableProof("A line of the consistency proof is not base64; give one hash a line.") from error
+
+
+def _ring(file: Path) -> KeyRing:
+    return KeyRing.from_json(_read(file))
+
+
+def _read(file: Path, most: int = -1) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(most)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def main() -> None:
+    """Runs filing-verify."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()
