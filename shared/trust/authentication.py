@@ -1,0 +1,210 @@
+"""Who makes a call: told anew at each call, so that an ended or denied caller is out at its next call.
+
+A TLS handshake happens once and a channel lives for months. So a certificate is judged here, per call, against the
+clock and the newest directory: that it has not ended, is not denied, is signed by a CA of the network, and that its
+node is in the directory. Parsing is remembered by the certificate's bytes; nothing that can change is.
+
+The order: a client certificate, then the node's own Unix socket, then a bearer token, then nobody. What is given and
+does not hold is refused; it never falls through to less.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+import grpc
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from shared.clock import Clock
+from shared.errors import InvalidInput, PermissionDenied, Unauthenticated, Unavailable
+from shared.pb.filingnet.network.v1 import directory_pb2
+from shared.trust.callers import Caller, Role
+from shared.trust.directory import Directory
+from shared.trust.names import Officer, name_of, parse_officer_name
+from shared.trust.tokens import is_token, token_hash
+
+Metadata = Iterable[tuple[str, str | bytes]]
+"""The metadata of a call."""
+
+_ROLES: Final = {
+    directory_pb2.NODE_ROLE_NATIONAL_REGULATOR: Role.NATION,
+    directory_pb2.NODE_ROLE_PROVINCIAL_REGULATOR: Role.PROVINCE,
+    directory_pb2.NODE_ROLE_PROVIDER: Role.PROVIDER,
+}
+_LOCAL_ROLES: Final = frozenset({Role.OPERATOR, Role.BACKEND})
+_ANYONE: Final = Caller("anyone", Role.ANYONE, "")
+_BEARER: Final = "bearer"
+_CERTIFICATES_REMEMBERED: Final = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    name: str
+    officer: Officer | None
+    serial_number: str
+    expire_time: datetime
+
+
+class Authenticator:
+    """Tells who makes a call.
+
+    Args:
+        directory: reads the newest directory; None before the node joined.
+        clock: tells the time.
+        jurisdiction: this node's own.
+        local_role: who calls by the node's own Unix socket: OPERATOR at a regulator, BACKEND at a provider; None where
+            such callers are nobody.
+        officer_tokens: finds the officer that a bearer token was made for; None where there are no such tokens.
+        backend_token: hash of a provider's backend token as `token_hash` makes it; None where there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Callable[[], Directory | None],
+        clock: Clock,
+        jurisdiction: str,
+        local_role: Role | None = None,
+        officer_tokens: Callable[[str], Awaitable[Caller | None]] | None = None,
+        backend_token: bytes | None = None,
+    ) -> None:
+        if local_role is not None and local_role not in _LOCAL_ROLES:
+            raise ValueError("a local caller is an operator or a backend")
+        self._directory = directory
+        self._clock = clock
+        self._jurisdiction = jurisdiction
+        self._local = Caller(local_role.value, local_role, jurisdiction) if local_role is not None else None
+        self._officer_tokens = officer_tokens
+        self._backend_token = backend_token
+
+    async def caller(self, context: grpc.aio.ServicerContext, metadata: Metadata) -> Caller:
+        """Tells who makes a call.
+
+        Args:
+            context: of the call.
+            metadata: of the call.
+
+        Returns:
+            The caller; a suspended node with its state, somebody without credentials as ANYONE.
+
+        Raises:
+            Unauthenticated: CERTIFICATE_WRONG, CERTIFICATE_EXPIRED, TOKEN_INVALID, TOKEN_EXPIRED.
+            PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN, OFFICER_ELSEWHERE.
+            Unavailable: DIRECTORY_MISSING, this node has not joined yet.
+        """
+        certificate = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
+        if certificate is not None:
+            return self._by_certificate(certificate)
+        # An abstract socket ("unix-abstract:") has no file mode that keeps others out, and is nobody's.
+        if self._local is not None and context.peer().startswith("unix:"):
+            return self._local
+        credentials = [value for key, value in metadata if key == "authorization"]
+        return await self._by_bearer(credentials) if credentials else _ANYONE
+
+    def recheck(self, caller: Caller) -> Caller:
+        """Judges a caller again in the middle of a long call.
+
+        Args:
+            caller: as `caller` told it.
+
+        Returns:
+            The caller as it is now: a node may have been suspended since.
+
+        Raises:
+            Unauthenticated: CERTIFICATE_EXPIRED or TOKEN_EXPIRED.
+            PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN.
+        """
+        if caller.serial_number:
+            officer = parse_officer_name(caller.name)
+            expire_time = caller.expire_time or self._clock()
+            return self._judge(_Leaf(caller.name, officer, caller.serial_number, expire_time), self._newest())
+        if caller.expire_time is not None and self._clock() >= caller.expire_time:
+            raise _token_expired()
+        return caller
+
+    def _by_certificate(self, pem: bytes) -> Caller:
+        leaf = _parse(pem)
+        directory = self._newest()
+        if leaf is None or not _issued_by(pem, directory.ca_certificates):
+            raise Unauthenticated(
+                "the certificate is not one of this network: join with a token, or ask for a new one",
+                "CERTIFICATE_WRONG",
+            )
+        return self._judge(leaf, directory)
+
+    def _judge(self, leaf: _Leaf, directory: Directory) -> Caller:
+        if self._clock() >= leaf.expire_time:
+            raise Unauthenticated("the certificate has ended: renew it", "CERTIFICATE_EXPIRED")
+        if directory.denied(leaf.serial_number):
+            raise PermissionDenied("the certificate was withdrawn: ask the nation for a new one", "CERTIFICATE_DENIED")
+        if leaf.officer is not None:
+            return self._officer(leaf, leaf.officer)
+        node = directory.node(leaf.name)
+        if node is None:
+            raise PermissionDenied(f"{leaf.name} is not in the directory: join with a token", "NODE_UNKNOWN")
+        if node.state not in (directory_pb2.NODE_STATE_ACTIVE, directory_pb2.NODE_STATE_SUSPENDED):
+            raise PermissionDenied(f"{leaf.name} is denied: settle it with the nation", "NODE_DENIED")
+        return Caller(leaf.name, _ROLES[node.role], node.jurisdiction, leaf.serial_number, leaf.expire_time, node.state)
+
+    def _officer(self, leaf: _Leaf, officer: Officer) -> Caller:
+        if officer.jurisdiction != self._jurisdiction:
+            message = f"the certificate is for jurisdiction {officer.jurisdiction}: call the regulator of that one"
+            raise PermissionDenied(message, "OFFICER_ELSEWHERE")
+        return Caller(leaf.name, officer.role, officer.jurisdiction, leaf.serial_number, leaf.expire_time)
+
+    async def _by_bearer(self, credentials: list[str | bytes]) -> Caller:
+        # Two tokens are a mistake or a trick; which of them counts is not for us to guess.
+        scheme, _, token = str(credentials[0]).partition(" ") if len(credentials) == 1 else ("", "", "")
+        if scheme.lower() != _BEARER or not is_token(token):
+            raise _token_invalid()
+        if self._backend_token is not None and hmac.compare_digest(token_hash(token), self._backend_token):
+            return Caller(Role.BACKEND.value, Role.BACKEND, self._jurisdiction)
+        caller = await self._officer_tokens(token) if self._officer_tokens is not None else None
+        if caller is None:
+            raise _token_invalid()
+        return self.recheck(caller)
+
+    def _newest(self) -> Directory:
+        directory = self._directory()
+        if directory is None:
+            raise Unavailable("this node has not joined the network yet: try again later", "DIRECTORY_MISSING")
+        return directory
+
+
+@lru_cache(maxsize=_CERTIFICATES_REMEMBERED)
+def _parse(pem: bytes) -> _Leaf | None:
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
+        name = name_of(uri)
+    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension, InvalidInput):
+        return None
+    officer = parse_officer_name(name)
+    return _Leaf(name, officer, f"{certificate.serial_number:x}", certificate.not_valid_after_utc)
+
+
+@lru_cache(maxsize=_CERTIFICATES_REMEMBERED)
+def _issued_by(pem: bytes, ca_certificates: tuple[str, ...]) -> bool:
+    leaf = x509.load_pem_x509_certificate(pem)
+    for ca_certificate in ca_certificates:
+        try:
+            leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(ca_certificate.encode()))
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            continue
+        return True
+    return False
+
+
+def _token_invalid() -> Unauthenticated:
+    return Unauthenticated("the bearer token is unknown: ask an administrator for a new one", "TOKEN_INVALID")
+
+
+def _token_expired() -> Unauthenticated:
+    return Unauthenticated("the bearer token has ended: ask an administrator for a new one", "TOKEN_EXPIRED")
