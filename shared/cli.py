@@ -54,7 +54,8 @@ def run(app: typer.Typer) -> None:
         SystemExit: always, with the exit code.
     """
     try:
-        typer.main.get_command(app)()
+        name = app.info.name
+        typer.main.get_command(app)(prog_name=name if isinstance(name, str) else None)
     except Exception as error:  # noqa: BLE001 - the last place to say it in a sentence
         sys.exit(report(error))
 

@@ -14,7 +14,9 @@ CREATE TABLE log (
     checkpoint {blob} NOT NULL,
     head_size BIGINT NOT NULL,
     contact_time BIGINT,
-    last_error TEXT NOT NULL
+    last_error TEXT NOT NULL,
+    cosigned_size BIGINT NOT NULL DEFAULT 0,
+    cosigned_checkpoint {blob}
 );
 CREATE TABLE run (
     jurisdiction TEXT NOT NULL,
@@ -80,8 +82,13 @@ CREATE TABLE filing (
     PRIMARY KEY (jurisdiction, log_index)
 ) {clustered};
 CREATE UNIQUE INDEX filing_account ON filing (jurisdiction, provider, account_id, revision);
-CREATE INDEX filing_filed ON filing (filed_time, jurisdiction, log_index);
-CREATE INDEX filing_category ON filing (category, filed_time);
+CREATE INDEX filing_filed ON filing ({newest}, filed_time, jurisdiction, log_index);
+CREATE INDEX filing_jurisdiction ON filing (jurisdiction, {newest}, filed_time, log_index);
+CREATE INDEX filing_provider ON filing (provider, {newest}, filed_time, jurisdiction, log_index);
+CREATE INDEX filing_category ON filing (category, {newest}, filed_time, jurisdiction, log_index);
+CREATE INDEX filing_subject_kind ON filing (subject_kind, {newest}, filed_time, jurisdiction, log_index);
+CREATE INDEX filing_subject_region ON filing (subject_region, {newest}, filed_time, jurisdiction, log_index);
+CREATE INDEX filing_state ON filing (state, {newest}, filed_time, jurisdiction, log_index);
 CREATE TABLE directive (
     jurisdiction TEXT NOT NULL,
     addressee TEXT NOT NULL,
@@ -154,8 +161,15 @@ CREATE TABLE request (
 )
 """
 
-# Chinese names are found by pairs of characters: the tokens of a name are its bigrams and its Latin words (text_index.py).
-SQLITE_TEXT = "CREATE VIRTUAL TABLE filing_text USING fts5(tokens, content='', columnsize=0, tokenize='unicode61')"
+# Every filter of a search has an index that holds the newest revisions of accounts apart from the replaced ones, each in
+# the order of pages: a page is read off the index and nothing is sorted (tables.py has the same expression).
+NEWEST = "(CASE WHEN superseded_time IS NULL THEN 1 ELSE 0 END)"
+
+# Names are found by tokens that text_index.py makes, which hold no ASCII but letters and digits: SQLite is to take them as
+# they are. Where in a name a token is need not be known, which halves the index.
+SQLITE_TEXT = """
+CREATE VIRTUAL TABLE filing_text USING fts5(tokens, content='', columnsize=0, detail='none', tokenize='ascii')
+"""
 POSTGRESQL_TEXT = """
 CREATE TABLE filing_text (
     jurisdiction TEXT NOT NULL,
@@ -170,6 +184,8 @@ CREATE INDEX filing_text_tokens ON filing_text USING gin (tokens)
 def up(migrator, db):
     """Creates the register."""
     sqlite = isinstance(db, peewee.SqliteDatabase)
-    script = TABLES.format(blob="BLOB" if sqlite else "BYTEA", clustered="WITHOUT ROWID" if sqlite else "")
+    script = TABLES.format(
+        blob="BLOB" if sqlite else "BYTEA", clustered="WITHOUT ROWID" if sqlite else "", newest=NEWEST
+    )
     for statement in (script + ";" + (SQLITE_TEXT if sqlite else POSTGRESQL_TEXT)).split(";"):
         db.execute_sql(statement)

@@ -1,0 +1,176 @@
+"""Serves the streams that others follow: the log, directives, a region's filings, the nation's documents.
+
+Each stream reads what is stored after the follower's cursor, sends it, and waits for a change; when nothing happens it
+sends an empty page as a heartbeat. The caller's right is checked again before every page, so that a follower who is
+denied or whose certificate ended is out at the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Generic, TypeVar
+
+import grpc
+
+from regulator_node.log import filed_time_of, log_size, read_receipt, read_runs
+from regulator_node.witness import read_cosigned
+from shared.changes import Changes
+from shared.database import Database, Transaction
+from shared.delivery.follow import HEARTBEAT_SECONDS
+from shared.network import read_documents
+from shared.pb.filingnet.network.v1 import evidence_pb2, follow_service_pb2, follow_service_pb2_grpc
+from shared.server import current_caller, recheck_caller
+
+MAX_RUNS: Final = 100
+MAX_PAGE_BYTES: Final = 2 * 1024 * 1024
+MAX_RECEIPTS: Final = 200
+
+Page = TypeVar("Page")
+
+
+@dataclass(frozen=True, slots=True)
+class _Step(Generic[Page]):
+    """One reading of the store: the cursor after it, and the page, None where there is nothing new."""
+
+    cursor: int
+    page: Page | None
+
+
+class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):  # type: ignore[misc]
+    """Streams out of one regulator's database.
+
+    Args:
+        database: the register.
+        jurisdiction: this regulator's.
+        log_changes: notified when the log grew.
+        document_changes: notified when a document was installed.
+    """
+
+    def __init__(self, database: Database, jurisdiction: str, log_changes: Changes, document_changes: Changes) -> None:
+        self._database = database
+        self._jurisdiction = jurisdiction
+        self._log_changes = log_changes
+        self._document_changes = document_changes
+
+    async def FollowLog(  # noqa: N802
+        self, request: follow_service_pb2.FollowLogRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[follow_service_pb2.FollowLogResponse]:
+        """Streams this regulator's log."""
+
+        def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowLogResponse]:
+            runs = read_runs(transaction, self._jurisdiction, cursor, MAX_RUNS, MAX_PAGE_BYTES)
+            page = follow_service_pb2.FollowLogResponse(runs=runs, head_size=log_size(transaction, self._jurisdiction))
+            end = runs[-1].first_index + len(runs[-1].entries) if runs else cursor
+            return _Step(end, page if runs else None)
+
+        def heartbeat(cursor: int) -> follow_service_pb2.FollowLogResponse:
+            return follow_service_pb2.FollowLogResponse(head_size=cursor)
+
+        async for page in self._stream(context, self._log_changes, request.from_index, read, heartbeat):
+            yield page
+
+    async def FollowDirectives(  # noqa: N802
+        self, request: follow_service_pb2.FollowDirectivesRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[follow_service_pb2.FollowDirectivesResponse]:
+        """Streams the directives that name the caller."""
+        addressee = current_caller().name
+        told = {"cosigned": 0}
+
+        def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowDirectivesResponse]:
+            rows = transaction.execute(
+                "SELECT log_index FROM directive WHERE jurisdiction = ? AND addressee = ? AND log_index >= ?"
+                " ORDER BY log_index LIMIT ?",
+                (self._jurisdiction, addressee, cursor, MAX_RECEIPTS),
+            )
+            receipts = [_receipt(transaction, self._jurisdiction, index) for (index,) in rows]
+            end = rows[-1][0] + 1 if rows else cursor
+            page = follow_service_pb2.FollowDirectivesResponse(directives=receipts, cursor=end)
+            size, checkpoint = read_cosigned(transaction, self._jurisdiction)
+            news = size > told["cosigned"]
+            if news:
+                told["cosigned"], page.cosigned_checkpoint = size, checkpoint
+            return _Step(end, page if rows or news else None)
+
+        def heartbeat(cursor: int) -> follow_service_pb2.FollowDirectivesResponse:
+            return follow_service_pb2.FollowDirectivesResponse(cursor=cursor)
+
+        async for page in self._stream(context, self._log_changes, request.cursor, read, heartbeat):
+            yield page
+
+    async def FollowRegion(  # noqa: N802
+        self, request: follow_service_pb2.FollowRegionRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[follow_service_pb2.FollowRegionResponse]:
+        """Streams what was filed elsewhere for subjects of the caller's region."""
+        region = current_caller().jurisdiction
+
+        def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowRegionResponse]:
+            rows = transaction.execute(
+                "SELECT position, jurisdiction, log_index FROM region_feed WHERE region = ? AND position > ?"
+                " ORDER BY position LIMIT ?",
+                (region, cursor, MAX_RECEIPTS),
+            )
+            end = rows[-1][0] if rows else cursor
+            page = follow_service_pb2.FollowRegionResponse(cursor=end)
+            for _, jurisdiction, index in rows:
+                forwarded = page.entries.add(receipt=_receipt(transaction, jurisdiction, index))
+                forwarded.filed_time.FromMicroseconds(filed_time_of(transaction, jurisdiction, index))
+            return _Step(end, page if rows else None)
+
+        def heartbeat(cursor: int) -> follow_service_pb2.FollowRegionResponse:
+            return follow_service_pb2.FollowRegionResponse(cursor=cursor)
+
+        async for page in self._stream(context, self._log_changes, request.cursor, read, heartbeat):
+            yield page
+
+    async def FollowDocuments(  # noqa: N802
+        self, request: follow_service_pb2.FollowDocumentsRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[follow_service_pb2.FollowDocumentsResponse]:
+        """Streams the nation's documents."""
+        held = {"directory": request.directory_version, "policy": request.policy_version}
+
+        def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowDocumentsResponse]:
+            documents = read_documents(transaction, held["directory"], held["policy"])
+            for kind, version, _ in documents:
+                held[kind] = max(held[kind], version)
+            page = follow_service_pb2.FollowDocumentsResponse(
+                documents=[evidence_pb2.SignedDocument.FromString(signed) for _, _, signed in documents]
+            )
+            return _Step(cursor, page if documents else None)
+
+        def heartbeat(cursor: int) -> follow_service_pb2.FollowDocumentsResponse:
+            del cursor
+            return follow_service_pb2.FollowDocumentsResponse()
+
+        async for page in self._stream(context, self._document_changes, 0, read, heartbeat):
+            yield page
+
+    async def _stream(
+        self,
+        context: grpc.aio.ServicerContext,
+        changes: Changes,
+        cursor: int,
+        read: Callable[[Transaction, int], _Step[Page]],
+        heartbeat: Callable[[int], Page],
+    ) -> AsyncIterator[Page]:
+        # The first page comes at once, empty if need be: the follower then knows that the peer is there.
+        first = True
+        while True:
+            recheck_caller(context)
+            ticket = changes.ticket()
+            step = await self._database.read(partial(_at, read, cursor))
+            cursor = step.cursor
+            if step.page is not None:
+                yield step.page
+            elif first or not await changes.wait(ticket, HEARTBEAT_SECONDS):
+                yield heartbeat(cursor)
+            first = False
+
+
+def _at(read: Callable[[Transaction, int], _Step[Page]], cursor: int, transaction: Transaction) -> _Step[Page]:
+    return read(transaction, cursor)
+
+
+def _receipt(transaction: Transaction, jurisdiction: str, index: int) -> evidence_pb2.Receipt:
+    return evidence_pb2.Receipt.FromString(read_receipt(transaction, jurisdiction, index))

@@ -1,0 +1,368 @@
+"""The regulator's own log: appends runs of entries and signs the checkpoint after each.
+
+A run is what entered the log together out of one batch. It is stored with the acknowledgement that its sender got, so
+that a retry, years later, gets the same bytes; receipts and replication pages are computed from it. All functions take
+the transaction in which the caller's other changes commit: an entry is in the log exactly when its effects are in the
+tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from shared.clock import micros
+from shared.database import Transaction
+from shared.errors import NotFound
+from shared.evidence.acknowledgements import build_acknowledgement
+from shared.evidence.batches import SignedBatch, sign_batch
+from shared.evidence.checkpoints import Checkpoint, sign_checkpoint
+from shared.evidence.keys import SigningKey
+from shared.evidence.names import log_origin
+from shared.evidence.ranges import CompactRange
+from shared.evidence.receipts import build_receipt
+from shared.identifiers import id_bytes, new_entry_id
+from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A run that was appended: index of its first entry and the serialised Acknowledgement."""
+
+    first_index: int
+    acknowledgement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntries:
+    """Facts of this regulator that were stated together: their log indexes, entries, exact bytes and signed batch."""
+
+    indexes: Sequence[int]
+    entries: Sequence[entry_pb2.Entry]
+    raw: Sequence[bytes]
+    batch: SignedBatch
+
+    def document(self, position: int) -> evidence_pb2.SignedDocument:
+        """Makes a signed document of the entry at a position."""
+        return evidence_pb2.SignedDocument(
+            entry=self.raw[position], batch=self.batch.origin_batch(), batch_index=position
+        )
+
+
+class RegisterLog:
+    """Appends to the log of one jurisdiction and reads runs and receipts of any.
+
+    Args:
+        node_name: this regulator, e.g. "regulator/330000".
+        jurisdiction: GB/T 2260 code of the log.
+        key: signs checkpoints and the regulator's own entries.
+    """
+
+    def __init__(self, node_name: str, jurisdiction: str, key: SigningKey) -> None:
+        self.node_name = node_name
+        self.jurisdiction = jurisdiction
+        self.key = key
+
+    def append(
+        self,
+        transaction: Transaction,
+        *,
+        origin: str,
+        entries: Sequence[bytes],
+        entry_ids: Sequence[bytes],
+        batch: SignedBatch,
+        batch_indexes: Sequence[int] | None,
+        now: datetime,
+    ) -> Appended:
+        """Appends a run and signs the checkpoint after it.
+
+        Args:
+            transaction: where it is stored; the caller holds the log's lock (`lock`).
+            origin: who signed the batch.
+            entries: exact bytes, in order.
+            entry_ids: 16 bytes each.
+            batch: the batch they came in.
+            batch_indexes: their positions in the batch; None when the whole batch is appended.
+            now: when they enter the log.
+
+        Returns:
+            The first index and the acknowledgement.
+        """
+        before = self._frontier(transaction, self.jurisdiction)
+        leaves = (
+            list(batch.leaf_hashes) if batch_indexes is None else [batch.leaf_hashes[index] for index in batch_indexes]
+        )
+        after = before.copy()
+        after.extend(leaves)
+        checkpoint = self._checkpoint(after)
+        acknowledgement = build_acknowledgement(self.jurisdiction, before, leaves, checkpoint)
+        store_run(
+            transaction,
+            jurisdiction=self.jurisdiction,
+            first_index=before.size,
+            origin=origin,
+            entries=entries,
+            entry_ids=entry_ids,
+            acknowledgement=acknowledgement,
+            batch=batch,
+            batch_indexes=batch_indexes,
+            filed_time=micros(now),
+        )
+        transaction.execute(
+            "UPDATE log SET size = ?, frontier = ?, checkpoint = ?, head_size = ?, contact_time = ?"
+            " WHERE jurisdiction = ?",
+            (after.size, after.to_bytes(), checkpoint, after.size, micros(now), self.jurisdiction),
+        )
+        return Appended(before.size, acknowledgement)
+
+    def append_own(self, transaction: Transaction, bodies: Sequence[tuple[str, Message]], now: datetime) -> OwnEntries:
+        """States facts of this regulator: makes entries of the bodies, signs them as one batch and appends them.
+
+        Args:
+            transaction: where they are stored.
+            bodies: pairs of the Entry body field's name and the message, at most 1,000.
+            now: when they are stated.
+
+        Returns:
+            What was stated. The caller hands it to `register.apply_entries`.
+        """
+        self.lock(transaction)
+        size = log_size(transaction, self.jurisdiction)
+        entries = []
+        for offset, (field, body) in enumerate(bodies):
+            entry = entry_pb2.Entry(
+                entry_id=new_entry_id(),
+                origin=self.node_name,
+                jurisdiction=self.jurisdiction,
+                sequence=size + offset + 1,
+            )
+            entry.created_time.FromDatetime(now)
+            getattr(entry, field).CopyFrom(body)
+            entries.append(entry)
+        raw = [entry.SerializeToString() for entry in entries]
+        signed = sign_batch(raw, self.node_name, self.jurisdiction, self.key)
+        appended = self.append(
+            transaction,
+            origin=self.node_name,
+            entries=raw,
+            entry_ids=[id_bytes(entry.entry_id) for entry in entries],
+            batch=signed,
+            batch_indexes=None,
+            now=now,
+        )
+        indexes = [appended.first_index + offset for offset in range(len(entries))]
+        return OwnEntries(indexes, entries, raw, signed)
+
+    def lock(self, transaction: Transaction) -> None:
+        """Takes the log's lock until the transaction ends: indexes are given in commit order."""
+        transaction.lock(f"log/{self.jurisdiction}")
+
+    def create(self, transaction: Transaction, now: datetime) -> None:
+        """Creates the empty log with its first checkpoint, once."""
+        if transaction.execute("SELECT 1 FROM log WHERE jurisdiction = ?", (self.jurisdiction,)):
+            return
+        empty = CompactRange()
+        checkpoint = self._checkpoint(empty)
+        transaction.execute(
+            "INSERT INTO log (jurisdiction, size, frontier, checkpoint, head_size, contact_time, last_error)"
+            " VALUES (?, 0, ?, ?, 0, ?, '')",
+            (self.jurisdiction, empty.to_bytes(), checkpoint, micros(now)),
+        )
+
+    def _checkpoint(self, head: CompactRange) -> bytes:
+        return sign_checkpoint(Checkpoint(log_origin(self.jurisdiction), head.size, head.root()), self.key)
+
+    @staticmethod
+    def _frontier(transaction: Transaction, jurisdiction: str) -> CompactRange:
+        ((size, frontier),) = transaction.execute(
+            "SELECT size, frontier FROM log WHERE jurisdiction = ?", (jurisdiction,)
+        )
+        return CompactRange.from_bytes(size, bytes(frontier))
+
+
+def store_run(
+    transaction: Transaction,
+    *,
+    jurisdiction: str,
+    first_index: int,
+    origin: str,
+    entries: Sequence[bytes],
+    entry_ids: Sequence[bytes],
+    acknowledgement: bytes,
+    batch: SignedBatch,
+    batch_indexes: Sequence[int] | None,
+    filed_time: int,
+) -> None:
+    """Stores a run and its entries, of this regulator's log or of a copy. Times are microseconds since 1970."""
+    transaction.insert_many(
+        "run",
+        (
+            "jurisdiction",
+            "first_index",
+            "size",
+            "acknowledgement",
+            "batch_header",
+            "batch_signature",
+            "batch_leaf_hashes",
+            "batch_indexes",
+            "filed_time",
+        ),
+        [
+            (
+                jurisdiction,
+                first_index,
+                len(entries),
+                acknowledgement,
+                batch.header,
+                batch.signature,
+                None if batch_indexes is None else b"".join(batch.leaf_hashes),
+                None if batch_indexes is None else b"".join(index.to_bytes(2, "big") for index in batch_indexes),
+                filed_time,
+            )
+        ],
+    )
+    transaction.insert_many(
+        "log_entry",
+        ("jurisdiction", "log_index", "origin", "entry_id", "entry"),
+        [
+            (jurisdiction, first_index + offset, origin, entry_id, entry)
+            for offset, (entry_id, entry) in enumerate(zip(entry_ids, entries, strict=True))
+        ],
+    )
+
+
+def log_size(transaction: Transaction, jurisdiction: str) -> int:
+    """Reads the number of entries held of a jurisdiction's log; 0 for one never seen."""
+    rows = transaction.execute("SELECT size FROM log WHERE jurisdiction = ?", (jurisdiction,))
+    return int(rows[0][0]) if rows else 0
+
+
+def read_checkpoint(transaction: Transaction, jurisdiction: str) -> bytes:
+    """Reads the newest checkpoint of a jurisdiction's log, a signed note; empty for one never seen."""
+    rows = transaction.execute("SELECT checkpoint FROM log WHERE jurisdiction = ?", (jurisdiction,))
+    return bytes(rows[0][0]) if rows else b""
+
+
+def acknowledgement_of(transaction: Transaction, jurisdiction: str, log_index: int) -> tuple[int, int, bytes]:
+    """Finds the run that covers an index.
+
+    Returns:
+        The run's first index, its number of entries and its acknowledgement.
+
+    Raises:
+        NotFound when the index is not in the log.
+    """
+    rows = transaction.execute(
+        "SELECT first_index, size, acknowledgement FROM run WHERE jurisdiction = ? AND first_index <= ?"
+        " ORDER BY first_index DESC LIMIT 1",
+        (jurisdiction, log_index),
+    )
+    if not rows or log_index >= rows[0][0] + rows[0][1]:
+        raise NotFound(f"the log of {jurisdiction} has no entry {log_index}", "LOG_INDEX_UNKNOWN")
+    return rows[0][0], rows[0][1], bytes(rows[0][2])
+
+
+def filed_time_of(transaction: Transaction, jurisdiction: str, log_index: int) -> int:
+    """Reads when an entry entered its log, in microseconds since 1970.
+
+    Raises:
+        NotFound when the index is not in the log.
+    """
+    first_index, _, _ = acknowledgement_of(transaction, jurisdiction, log_index)
+    ((filed_time,),) = transaction.execute(
+        "SELECT filed_time FROM run WHERE jurisdiction = ? AND first_index = ?", (jurisdiction, first_index)
+    )
+    return int(filed_time)
+
+
+_RUN_COLUMNS = (
+    "first_index, size, acknowledgement, batch_header, batch_signature, batch_leaf_hashes, batch_indexes, filed_time"
+)
+
+
+def read_runs(
+    transaction: Transaction, jurisdiction: str, from_index: int, max_runs: int, max_bytes: int
+) -> list[evidence_pb2.Run]:
+    """Reads the runs from an index on, which is where a run begins, as they are replicated.
+
+    Args:
+        transaction: a read.
+        jurisdiction: whose log.
+        from_index: size of what the follower holds.
+        max_runs: at most so many runs.
+        max_bytes: no further run is begun once so many bytes of entries are read.
+
+    Returns:
+        The runs in order.
+    """
+    rows = transaction.execute(
+        f"SELECT {_RUN_COLUMNS} FROM run WHERE jurisdiction = ? AND first_index >= ? ORDER BY first_index LIMIT ?",  # noqa: S608
+        (jurisdiction, from_index, max_runs),
+    )
+    runs: list[evidence_pb2.Run] = []
+    size = 0
+    for row in rows:
+        if runs and size >= max_bytes:
+            break
+        run = _run_from_row(transaction, jurisdiction, row)
+        size += sum(map(len, run.entries))
+        runs.append(run)
+    return runs
+
+
+def _run_from_row(transaction: Transaction, jurisdiction: str, row: tuple[Any, ...]) -> evidence_pb2.Run:
+    first_index, size, acknowledgement, header, signature, leaf_hashes, indexes, filed_time = row
+    acknowledged = evidence_pb2.Acknowledgement.FromString(acknowledgement)
+    run = evidence_pb2.Run(jurisdiction=jurisdiction, first_index=first_index, checkpoint=acknowledged.checkpoint)
+    run.filed_time.FromMicroseconds(filed_time)
+    run.batch.signed_header.header = header
+    run.batch.signed_header.signature = signature
+    run.batch.leaf_hashes = acknowledged.leaf_hashes if leaf_hashes is None else leaf_hashes
+    if indexes is not None:
+        run.batch_indexes.extend(_unpack_indexes(indexes))
+    run.entries.extend(
+        bytes(entry)
+        for (entry,) in transaction.execute(
+            "SELECT entry FROM log_entry WHERE jurisdiction = ? AND log_index >= ? AND log_index < ?"
+            " ORDER BY log_index",
+            (jurisdiction, first_index, first_index + size),
+        )
+    )
+    return run
+
+
+def read_receipt(transaction: Transaction, jurisdiction: str, log_index: int) -> bytes:
+    """Builds the receipt of one entry: the same bytes for ever.
+
+    Raises:
+        NotFound when the index is not in the log.
+    """
+    first_index, _, acknowledgement = acknowledgement_of(transaction, jurisdiction, log_index)
+    ((header, signature, leaf_hashes, indexes),) = transaction.execute(
+        "SELECT batch_header, batch_signature, batch_leaf_hashes, batch_indexes FROM run"
+        " WHERE jurisdiction = ? AND first_index = ?",
+        (jurisdiction, first_index),
+    )
+    ((entry,),) = transaction.execute(
+        "SELECT entry FROM log_entry WHERE jurisdiction = ? AND log_index = ?", (jurisdiction, log_index)
+    )
+    if leaf_hashes is None:
+        leaf_hashes = evidence_pb2.Acknowledgement.FromString(acknowledgement).leaf_hashes
+    offset = log_index - first_index
+    return build_receipt(
+        acknowledgement=acknowledgement,
+        entry=bytes(entry),
+        log_index=log_index,
+        batch_header=bytes(header),
+        batch_signature=bytes(signature),
+        batch_leaf_hashes=bytes(leaf_hashes),
+        batch_index=offset if indexes is None else _unpack_indexes(indexes)[offset],
+    )
+
+
+def _unpack_indexes(packed: bytes) -> list[int]:
+    return [int.from_bytes(packed[start : start + 2], "big") for start in range(0, len(packed), 2)]

@@ -1,0 +1,188 @@
+"""What the entries of a log mean: applies them to the register's tables.
+
+Used alike for the regulator's own log and for copies of other logs, so that every copy of a log gives the same
+register. Applying is a pure consequence of the log: it judges nothing, because what is in a log was judged before it
+got there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from regulator_node import text_index
+from shared.database import Transaction
+from shared.identifiers import id_bytes
+from shared.pb.filingnet.network.v1 import decision_pb2, entry_pb2, filing_pb2
+from shared.provisions.regions import NATION
+
+FILED, ACCEPTED, RETURNED, WITHDRAWN = 1, 2, 3, 4
+
+_FILING_COLUMNS = (
+    "jurisdiction",
+    "log_index",
+    "provider",
+    "account_id",
+    "revision",
+    "action",
+    "display_name",
+    "category",
+    "subject_kind",
+    "person_reference",
+    "uscc",
+    "organisation_name",
+    "subject_region",
+    "filed_time",
+    "effective_time",
+    "superseded_time",
+    "state",
+    "reason",
+    "fields",
+    "note",
+)
+
+
+def apply_entries(
+    transaction: Transaction,
+    jurisdiction: str,
+    entries: Sequence[tuple[int, entry_pb2.Entry]],
+    filed_time: int,
+    *,
+    feed_regions: bool,
+) -> None:
+    """Applies entries of one log, in log order.
+
+    Args:
+        transaction: where they are applied; the same in which they entered the log or the copy.
+        jurisdiction: whose log.
+        entries: pairs of log index and entry.
+        filed_time: when they entered the log, microseconds since 1970.
+        feed_regions: whether to queue them for the provinces of their subjects (the nation does; Art. 3).
+    """
+    filings = [(index, entry) for index, entry in entries if entry.HasField("filing")]
+    if filings:
+        _apply_filings(transaction, jurisdiction, filings, filed_time)
+    fed = _regions_of_filings(transaction, jurisdiction, filings) if feed_regions else []
+    for index, entry in entries:
+        if entry.HasField("filing_decision"):
+            region = _apply_decision(transaction, jurisdiction, index, entry.filing_decision)
+            if feed_regions and region is not None:
+                fed.append((index, region))
+    if fed:
+        _feed(transaction, jurisdiction, sorted(fed))
+
+
+def _apply_filings(
+    transaction: Transaction, jurisdiction: str, filings: Sequence[tuple[int, entry_pb2.Entry]], filed_time: int
+) -> None:
+    rows, texts, superseded = [], [], []
+    for index, entry in filings:
+        filing, provider = entry.filing, entry.origin
+        account = id_bytes(filing.account_id)
+        if filing.revision > 1:
+            superseded.append((filed_time, jurisdiction, provider, account, filing.revision - 1))
+        rows.append(_filing_row(jurisdiction, index, provider, account, filing, filed_time))
+        texts.append((jurisdiction, index, text_index.tokens(filing.display_name, filing.organisation_name)))
+    transaction.insert_many("filing", _FILING_COLUMNS, rows)
+    text_index.insert_rows(transaction, texts)
+    if superseded:
+        transaction.executemany(
+            "UPDATE filing SET superseded_time = ? WHERE jurisdiction = ? AND provider = ? AND account_id = ?"
+            " AND revision = ?",
+            superseded,
+        )
+
+
+def _regions_of_filings(
+    transaction: Transaction, jurisdiction: str, filings: Sequence[tuple[int, entry_pb2.Entry]]
+) -> list[tuple[int, str]]:
+    # A subject that moved to another region is told to both: the region it left must see that its filing was replaced.
+    fed = []
+    for index, entry in filings:
+        fed.append((index, entry.filing.subject_region))
+        if entry.filing.revision > 1:
+            rows = transaction.execute(
+                "SELECT subject_region FROM filing WHERE jurisdiction = ? AND provider = ? AND account_id = ?"
+                " AND revision = ? AND subject_region <> ?",
+                (
+                    jurisdiction,
+                    entry.origin,
+                    id_bytes(entry.filing.account_id),
+                    entry.filing.revision - 1,
+                    entry.filing.subject_region,
+                ),
+            )
+            fed.extend((index, region) for (region,) in rows)
+    return fed
+
+
+def _filing_row(
+    jurisdiction: str, index: int, provider: str, account: bytes, filing: filing_pb2.Filing, filed_time: int
+) -> tuple[object, ...]:
+    organisation = filing.uscc
+    return (
+        jurisdiction,
+        index,
+        provider,
+        account,
+        filing.revision,
+        filing.action,
+        filing.display_name,
+        filing.category,
+        filing.subject_kind,
+        None if organisation else filing.person_reference,
+        organisation or None,
+        filing.organisation_name,
+        filing.subject_region,
+        filed_time,
+        filing.effective_time.ToMicroseconds(),
+        None,
+        WITHDRAWN if filing.action == filing_pb2.FILING_ACTION_WITHDRAW else FILED,
+        "",
+        "",
+        "",
+    )
+
+
+def _apply_decision(
+    transaction: Transaction, jurisdiction: str, index: int, decision: decision_pb2.FilingDecision
+) -> str | None:
+    account = id_bytes(decision.account_id)
+    state = ACCEPTED if decision.outcome == decision_pb2.DECISION_OUTCOME_ACCEPTED else RETURNED
+    rows = transaction.execute(
+        "UPDATE filing SET state = ?, decided_time = ?, decision_index = ?, reason = ?, fields = ?, note = ?"
+        " WHERE jurisdiction = ? AND provider = ? AND account_id = ? AND revision = ? RETURNING subject_region",
+        (
+            state,
+            decision.decided_time.ToMicroseconds(),
+            index,
+            decision.reason,
+            " ".join(decision.fields),
+            decision.note,
+            jurisdiction,
+            decision.provider,
+            account,
+            decision.revision,
+        ),
+    )
+    transaction.execute(
+        "INSERT INTO directive (jurisdiction, addressee, log_index) VALUES (?, ?, ?)",
+        (jurisdiction, decision.provider, index),
+    )
+    return rows[0][0] if rows else None
+
+
+def _feed(transaction: Transaction, jurisdiction: str, fed: Sequence[tuple[int, str]]) -> None:
+    by_region: dict[str, list[int]] = {}
+    for index, region in fed:
+        if region not in (jurisdiction, NATION):
+            by_region.setdefault(region, []).append(index)
+    for region, indexes in sorted(by_region.items()):
+        transaction.lock(f"region/{region}")
+        ((last,),) = transaction.execute(
+            "SELECT COALESCE(MAX(position), 0) FROM region_feed WHERE region = ?", (region,)
+        )
+        transaction.insert_many(
+            "region_feed",
+            ("region", "position", "jurisdiction", "log_index"),
+            [(region, last + offset + 1, jurisdiction, index) for offset, index in enumerate(indexes)],
+        )

@@ -1,0 +1,265 @@
+"""Replication: copies other regulators' logs and applies them to this register, every step verified.
+
+The nation follows each province's log by index. A run is stored only when its batch is signed by its origin, its
+entries are the batch's, and the log that they extend has the root that the province signed; so a province that
+rewrites its past is found at the next run. A province follows the nation's feed of its region: single filings out of
+other logs, each with a receipt that proves it without the log around it (Art. 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from regulator_node.log import store_run
+from regulator_node.register import apply_entries
+from shared.clock import Clock, micros
+from shared.database import Database, Transaction
+from shared.egress import check_message
+from shared.errors import Conflict
+from shared.evidence.acknowledgements import build_acknowledgement
+from shared.evidence.batches import SignedBatch
+from shared.evidence.hashing import ProofError, leaf_hashes_of, split_hashes
+from shared.evidence.names import regulator_of
+from shared.evidence.ranges import CompactRange
+from shared.evidence.receipts import VerifiedReceipt, verify_receipt
+from shared.evidence.runs import verify_run
+from shared.identifiers import id_bytes
+from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, follow_service_pb2
+from shared.trust.directory import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """How much of a log is held, and how fresh it is. Times are microseconds since 1970."""
+
+    jurisdiction: str
+    size: int
+    head_size: int
+    contact_time: int | None
+    last_error: str
+
+
+def read_replicas(transaction: Transaction, own_jurisdiction: str) -> list[Replica]:
+    """Reads how fresh the copy of each other log is."""
+    return [
+        Replica(*row)
+        for row in transaction.execute(
+            "SELECT jurisdiction, size, head_size, contact_time, last_error FROM log WHERE jurisdiction <> ?"
+            " ORDER BY jurisdiction",
+            (own_jurisdiction,),
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _VerifiedRun:
+    """A run that was verified: its entries, the log before it, and the log after it."""
+
+    run: evidence_pb2.Run
+    entries: Sequence[entry_pb2.Entry]
+    before: CompactRange
+    after: CompactRange
+
+
+class LogCopy:
+    """The copy of one province's log.
+
+    Args:
+        database: the register.
+        jurisdiction: whose log.
+        directory: reads the newest directory.
+        clock: tells the time.
+    """
+
+    def __init__(self, database: Database, jurisdiction: str, directory: Callable[[], Directory], clock: Clock) -> None:
+        self._database = database
+        self._jurisdiction = jurisdiction
+        self._directory = directory
+        self._clock = clock
+
+    async def size(self) -> int:
+        """Reads how many entries are held; creates the copy when there is none."""
+        return await self._database.write(self._open)
+
+    def _open(self, transaction: Transaction) -> int:
+        transaction.execute(
+            "INSERT INTO log (jurisdiction, size, frontier, checkpoint, head_size, last_error)"
+            " VALUES (?, 0, ?, ?, 0, '') ON CONFLICT (jurisdiction) DO NOTHING",
+            (self._jurisdiction, CompactRange().to_bytes(), b""),
+        )
+        return self._held(transaction).size
+
+    async def store(self, page: follow_service_pb2.FollowLogResponse) -> int:
+        """Verifies a page, stores it and applies it, in one transaction.
+
+        Args:
+            page: neighbouring runs from what is held on, and the log's size.
+
+        Returns:
+            The number of entries that were new.
+
+        Raises:
+            ProofError: a step does not verify; nothing of the page is stored then.
+            Conflict: another process stored a page meanwhile; follow on from what is held now.
+        """
+        held = await self._database.read(self._held)
+        runs = await asyncio.to_thread(self._verify, held, page.runs)
+        await self._database.write(lambda transaction: self._store(transaction, held.size, runs, page.head_size))
+        return runs[-1].after.size - held.size if runs else 0
+
+    async def failed(self, reason: str) -> None:
+        """Stores why following stopped."""
+        await self._database.write(
+            lambda transaction: transaction.execute(
+                "UPDATE log SET last_error = ? WHERE jurisdiction = ?", (reason, self._jurisdiction)
+            )
+        )
+
+    def _held(self, transaction: Transaction) -> CompactRange:
+        ((size, frontier),) = transaction.execute(
+            "SELECT size, frontier FROM log WHERE jurisdiction = ?", (self._jurisdiction,)
+        )
+        return CompactRange.from_bytes(size, bytes(frontier))
+
+    def _verify(self, held: CompactRange, runs: Sequence[evidence_pb2.Run]) -> list[_VerifiedRun]:
+        ring = self._directory().key_ring()
+        log_keys = ring.keys_of(regulator_of(self._jurisdiction))
+        verified = []
+        for run in runs:
+            if run.jurisdiction != self._jurisdiction:
+                raise ProofError(f"The run is not one of the log of {self._jurisdiction}.")
+            after = verify_run(run, held, ring.lookup, log_keys)
+            verified.append(_VerifiedRun(run, [read_entry(raw) for raw in run.entries], held, after))
+            held = after
+        return verified
+
+    def _store(self, transaction: Transaction, held_size: int, runs: Sequence[_VerifiedRun], head_size: int) -> None:
+        transaction.lock(f"log/{self._jurisdiction}")
+        if self._held(transaction).size != held_size:
+            raise Conflict("another process follows the same log: go on from what is held now", "LOG_MOVED_ON")
+        for run in runs:
+            self._store_run(transaction, run)
+        transaction.execute(
+            "UPDATE log SET head_size = ?, contact_time = ?, last_error = '' WHERE jurisdiction = ?",
+            (max(head_size, runs[-1].after.size if runs else held_size), micros(self._clock()), self._jurisdiction),
+        )
+        if runs:
+            after = runs[-1].after
+            transaction.execute(
+                "UPDATE log SET size = ?, frontier = ?, checkpoint = ? WHERE jurisdiction = ?",
+                (after.size, after.to_bytes(), runs[-1].run.checkpoint, self._jurisdiction),
+            )
+
+    def _store_run(self, transaction: Transaction, verified: _VerifiedRun) -> None:
+        run, signed = verified.run, verified.run.batch.signed_header
+        filed_time = run.filed_time.ToMicroseconds()
+        acknowledgement = build_acknowledgement(
+            self._jurisdiction, verified.before, leaf_hashes_of(run.entries), run.checkpoint
+        )
+        store_run(
+            transaction,
+            jurisdiction=self._jurisdiction,
+            first_index=run.first_index,
+            origin=verified.entries[0].origin,
+            entries=run.entries,
+            entry_ids=[id_bytes(entry.entry_id) for entry in verified.entries],
+            acknowledgement=acknowledgement,
+            batch=SignedBatch(signed.header, signed.signature, split_hashes(run.batch.leaf_hashes)),
+            batch_indexes=list(run.batch_indexes) or None,
+            filed_time=filed_time,
+        )
+        apply_entries(
+            transaction,
+            self._jurisdiction,
+            list(enumerate(verified.entries, start=run.first_index)),
+            filed_time,
+            feed_regions=True,
+        )
+
+
+def read_entry(raw: bytes) -> entry_pb2.Entry:
+    """Parses an entry out of another node's log and lets the guard read it.
+
+    Args:
+        raw: the entry's exact bytes, proven to be in that log.
+
+    Returns:
+        The entry.
+
+    Raises:
+        ProofError: the guard finds identity data: a log that holds some is not copied any further.
+    """
+    entry = entry_pb2.Entry.FromString(raw)
+    findings = check_message(entry)
+    if findings:
+        raise ProofError(f"The guard refused the field {findings[0].field} by its rule {findings[0].rule}.")
+    return entry
+
+
+class RegionCopy:
+    """What was filed elsewhere for subjects of this province's region.
+
+    Args:
+        database: the register.
+        directory: reads the newest directory.
+        clock: tells the time.
+    """
+
+    NAME = "region"
+
+    def __init__(self, database: Database, directory: Callable[[], Directory], clock: Clock) -> None:
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+
+    async def cursor(self) -> int:
+        """Reads the cursor to resume from."""
+        rows = await self._database.read(
+            lambda transaction: transaction.execute("SELECT cursor FROM follow_cursor WHERE name = ?", (self.NAME,))
+        )
+        return int(rows[0][0]) if rows else 0
+
+    async def store(self, page: follow_service_pb2.FollowRegionResponse) -> None:
+        """Verifies a page, stores it and applies it, with its cursor, in one transaction.
+
+        Raises:
+            ProofError: a receipt does not verify; nothing of the page is stored then.
+        """
+        ring = self._directory().key_ring()
+        verified = [
+            (forwarded, verify_receipt(forwarded.receipt.SerializeToString(deterministic=True), ring))
+            for forwarded in page.entries
+        ]
+        await self._database.write(lambda transaction: self._store(transaction, verified, page.cursor))
+
+    def _store(
+        self,
+        transaction: Transaction,
+        verified: Sequence[tuple[follow_service_pb2.ForwardedEntry, VerifiedReceipt]],
+        cursor: int,
+    ) -> None:
+        now = micros(self._clock())
+        for forwarded, proof in verified:
+            jurisdiction = proof.head.checkpoint.jurisdiction
+            stored = transaction.execute(
+                "INSERT INTO foreign_receipt (jurisdiction, log_index, receipt) VALUES (?, ?, ?)"
+                " ON CONFLICT (jurisdiction, log_index) DO NOTHING RETURNING log_index",
+                (jurisdiction, proof.log_index, forwarded.receipt.SerializeToString(deterministic=True)),
+            )
+            if not stored:
+                continue
+            apply_entries(
+                transaction,
+                jurisdiction,
+                [(proof.log_index, read_entry(proof.entry_bytes))],
+                forwarded.filed_time.ToMicroseconds(),
+                feed_regions=False,
+            )
+        transaction.execute(
+            "INSERT INTO follow_cursor (name, cursor, contact_time, last_error) VALUES (?, ?, ?, '')"
+            " ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, contact_time = excluded.contact_time,"
+            " last_error = ''",
+            (self.NAME, cursor, now),
+        )

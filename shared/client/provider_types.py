@@ -1,0 +1,221 @@
+"""What a provider's node tells its backend, as plain values. Numbers of enums are those of the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from shared.errors import Violation
+from shared.provisions.filings import FilingAction
+from shared.provisions.subjects import SubjectKind
+
+
+class FilingState(IntEnum):
+    """Where a filing is on its way."""
+
+    UNSPECIFIED = 0
+    """None, or all."""
+    QUEUED = 1
+    """In the outbox."""
+    RECEIVED = 2
+    """In the regulator's log; its receipt is at hand and checked."""
+    FINAL = 3
+    """In the log, and cosigned by another jurisdiction."""
+    ACCEPTED = 4
+    """Accepted by an officer."""
+    RETURNED = 5
+    """Returned by an officer for correction."""
+    REJECTED = 6
+    """Refused on arrival; parked with the later ones of the account."""
+    CONFLICT = 7
+    """The regulator holds other bytes under the same entry id."""
+    PARKED = 8
+    """Waits behind a refused filing of the same account."""
+    SUPERSEDED = 9
+    """Replaced before it was accepted into the log."""
+
+
+class ReviewOutcome(IntEnum):
+    """What the provider's review came to."""
+
+    UNSPECIFIED = 0
+    """Not reviewed yet."""
+    PASSED = 1
+    """Passed."""
+    FAILED = 2
+    """Failed; a reason is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementSignature:
+    """What a subject signed: the version, the SHA-256 of its text (32 bytes), and when."""
+
+    version: int
+    digest: bytes
+    sign_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The agreement in force: its seven baselines in order, and the digest that a signature covers (Art. 6(2))."""
+
+    version: int
+    baselines: tuple[str, ...]
+    digest: bytes
+
+    def signed_at(self, time: datetime) -> AgreementSignature:
+        """Returns the signature of a subject that was shown this text and signed it at a time, aware."""
+        return AgreementSignature(self.version, self.digest, time)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A registered subject, without its identity.
+
+    Attributes:
+        reference: 16 random bytes by which the network knows a person.
+        region: GB/T 2260 province.
+        etag: to be sent back with a change.
+    """
+
+    reference: bytes
+    kind: SubjectKind
+    nickname: str
+    region: str
+    verified_time: datetime
+    agreement: AgreementSignature
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilingStatus:
+    """A filing as its provider sees it.
+
+    Attributes:
+        reason: code, when returned, rejected or in conflict; empty otherwise.
+        violations: field by field what to mend.
+        note: an officer's, when returned.
+        log_index: its place in the regulator's log, from 0; None before it is there.
+    """
+
+    entry_id: str
+    revision: int
+    action: FilingAction
+    state: FilingState
+    reason: str
+    violations: tuple[Violation, ...]
+    note: str
+    created_time: datetime
+    log_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A public account with its newest filing, None before the first."""
+
+    account_id: str
+    subject_reference: bytes
+    display_name: str
+    category: str
+    review_outcome: ReviewOutcome
+    review_reason: str
+    filing: FilingStatus | None
+    withdrawn: bool
+    open_time: datetime
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """A reviewed account to open and file.
+
+    Attributes:
+        number: of the row within its import, from 1, each higher than the one before.
+        subject_reference: a registered subject, 16 bytes.
+        reviewed_time: when the provider's review passed it, aware.
+    """
+
+    number: int
+    subject_reference: bytes
+    display_name: str
+    category: str
+    reviewed_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFailure:
+    """A row that was refused: its number from 1, the stable reason, and field by field what to mend."""
+
+    row: int
+    reason: str
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import came to.
+
+    Attributes:
+        import_id: names it; give it again to go on with it.
+        imported: rows opened and filed by this call.
+        already_imported: rows that had been before, by an earlier call or by a stream that broke after storing them.
+        failed: rows of the whole import that are refused so far.
+        failures: the first 1,000 of them.
+        resume_row: every row up to this one was dealt with.
+    """
+
+    import_id: str
+    imported: int
+    already_imported: int
+    failed: int
+    failures: tuple[ImportFailure, ...]
+    resume_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """How delivery to one regulator stands; times are None where there is nothing to tell."""
+
+    name: str
+    queued: int
+    parked: int
+    oldest_time: datetime | None
+    last_success_time: datetime | None
+    next_attempt_time: datetime | None
+    last_error: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """The state of the node."""
+
+    name: str
+    jurisdiction: str
+    destinations: Sequence[Destination]
+    certificate_expire_time: datetime
+    directory_version: int
+    policy_version: int
+    accounts: int
+    software_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who touched which subject's identity, when and why.
+
+    Attributes:
+        number: counts the entries, from 1; a gap would show a removed one.
+        action: "staged", "read" or "deleted".
+        purpose: a code, when it was read.
+        reader: the backend's own name for its operator, when it was read.
+    """
+
+    number: int
+    time: datetime
+    action: str
+    reference: bytes
+    purpose: str
+    reader: str

@@ -1,0 +1,240 @@
+"""The outbox: entries wait here from the transaction that made them until a receipt for them is at hand.
+
+An entry is serialised once, when it is queued; from then on only these bytes exist. Its state says where it is; nothing
+but delivery, a signed refusal or a person's decision changes it, and no row is ever removed.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from shared.clock import from_micros, micros
+from shared.database import Transaction
+from shared.egress import check_message
+from shared.errors import InvalidInput, NotFound, Violation
+from shared.evidence.receipts import build_receipt
+from shared.identifiers import new_entry_id
+from shared.pb.filingnet.network.v1 import entry_pb2, filing_pb2
+from shared.validation import field_violations
+
+
+class OutboxState(IntEnum):
+    """Where an entry is."""
+
+    QUEUED = 0
+    DELIVERED = 1
+    PARKED = 2
+    REJECTED = 3
+    CONFLICT = 4
+    SUPERSEDED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEntry:
+    """An entry that was queued: its id and its position in the stream to the destination."""
+
+    entry_id: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationStatus:
+    """How delivery to one destination stands."""
+
+    name: str
+    queued: int
+    parked: int
+    oldest_time: datetime | None
+    last_success_time: datetime | None
+    next_attempt_time: datetime | None
+    last_error: str
+    attempts: int
+
+
+def ensure_destination(transaction: Transaction, name: str) -> None:
+    """Creates a destination's row, once.
+
+    Args:
+        transaction: a write.
+        name: the regulator's node name.
+    """
+    transaction.execute(
+        "INSERT INTO destination (name, next_sequence, attempts, last_error, directive_cursor) VALUES (?, 1, 0, '', 0)"
+        " ON CONFLICT (name) DO NOTHING",
+        (name,),
+    )
+
+
+def enqueue(
+    transaction: Transaction,
+    *,
+    destination: str,
+    jurisdiction: str,
+    origin: str,
+    filings: Sequence[tuple[str, filing_pb2.Filing]],
+    now: datetime,
+) -> list[QueuedEntry]:
+    """Queues filings in the transaction of the business change that they tell of.
+
+    Args:
+        transaction: a write.
+        destination: the regulator's node name.
+        jurisdiction: the regulator's jurisdiction.
+        origin: this node's name.
+        filings: pairs of account id (a UUID) and filing.
+        now: when the entries are made.
+
+    Returns:
+        One queued entry per filing, in order.
+
+    Raises:
+        InvalidInput when a filing breaks its contract or the guard finds identity data; nothing is queued then.
+    """
+    if not filings:
+        return []
+    ensure_destination(transaction, destination)
+    ((following,),) = transaction.execute(
+        "UPDATE destination SET next_sequence = next_sequence + ? WHERE name = ? RETURNING next_sequence",
+        (len(filings), destination),
+    )
+    first = following - len(filings)
+    queued, rows, queued_time = [], [], micros(now)
+    for offset, (account_id, filing) in enumerate(filings):
+        entry = entry_pb2.Entry(
+            entry_id=new_entry_id(),
+            origin=origin,
+            jurisdiction=jurisdiction,
+            sequence=first + offset,
+            filing=filing,
+        )
+        entry.created_time.FromMicroseconds(queued_time)
+        _refuse_bad(entry)
+        queued.append(QueuedEntry(entry.entry_id, entry.sequence))
+        rows.append(
+            (
+                destination,
+                entry.sequence,
+                entry.entry_id,
+                account_id,
+                entry.SerializeToString(),
+                OutboxState.QUEUED,
+                queued_time,
+            )
+        )
+    transaction.insert_many(
+        "outbox", ("destination", "sequence", "entry_id", "account_id", "entry", "state", "queued_time"), rows
+    )
+    return queued
+
+
+def _refuse_bad(entry: entry_pb2.Entry) -> None:
+    violations = field_violations(entry)
+    if violations:
+        raise InvalidInput("the filing breaks its contract", "FIELD_VIOLATIONS", violations)
+    findings = check_message(entry)
+    if findings:
+        raise InvalidInput("the filing holds identity data, which never leaves the provider", "IDENTITY_DATA", findings)
+
+
+def supersede(transaction: Transaction, account_id: str) -> int:
+    """Sets aside what was refused of an account, and what waits behind it, because a newer filing replaces it.
+
+    Returns:
+        The number of entries set aside.
+    """
+    return len(
+        transaction.execute(
+            "UPDATE outbox SET state = ? WHERE account_id = ? AND state IN (?, ?, ?) RETURNING sequence",
+            (OutboxState.SUPERSEDED, account_id, OutboxState.PARKED, OutboxState.REJECTED, OutboxState.CONFLICT),
+        )
+    )
+
+
+def replay(transaction: Transaction, account_id: str) -> int:
+    """Queues what was refused of an account, and what waits behind it, again as it is.
+
+    Returns:
+        The number of entries queued.
+    """
+    return len(
+        transaction.execute(
+            "UPDATE outbox SET state = ?, reason = NULL, violations = NULL, rejection = NULL"
+            " WHERE account_id = ? AND state IN (?, ?) RETURNING sequence",
+            (OutboxState.QUEUED, account_id, OutboxState.PARKED, OutboxState.REJECTED),
+        )
+    )
+
+
+def violations_from_json(text: str | None) -> list[Violation]:
+    """Reads the violations column of an outbox row."""
+    return [Violation(*row) for row in json.loads(text)] if text else []
+
+
+def violations_to_json(violations: Sequence[Violation]) -> str:
+    """Writes the violations column of an outbox row."""
+    return json.dumps([(violation.field, violation.rule, violation.mend) for violation in violations])
+
+
+def destination_statuses(transaction: Transaction) -> list[DestinationStatus]:
+    """Reads how delivery stands, destination by destination."""
+    counts = {
+        name: (queued, parked, oldest)
+        for name, queued, parked, oldest in transaction.execute(
+            "SELECT destination, SUM(CASE WHEN state = 0 THEN 1 ELSE 0 END),"
+            " SUM(CASE WHEN state IN (2, 3, 4) THEN 1 ELSE 0 END), MIN(CASE WHEN state = 0 THEN queued_time END)"
+            " FROM outbox WHERE state IN (0, 2, 3, 4) GROUP BY destination"
+        )
+    }
+    rows = transaction.execute(
+        "SELECT name, last_success_time, next_attempt_time, last_error, attempts FROM destination ORDER BY name"
+    )
+    statuses = []
+    for name, success, attempt, error, attempts in rows:
+        queued, parked, oldest = counts.get(name, (0, 0, None))
+        statuses.append(
+            DestinationStatus(name, queued, parked, _time(oldest), _time(success), _time(attempt), error, attempts)
+        )
+    return statuses
+
+
+def receipt(transaction: Transaction, entry_id: str) -> bytes:
+    """Builds the receipt of a delivered entry out of the acknowledgement that the node kept.
+
+    Args:
+        transaction: a read.
+        entry_id: the entry.
+
+    Returns:
+        A serialised Receipt.
+
+    Raises:
+        NotFound when the entry is unknown or not delivered yet.
+    """
+    rows = transaction.execute(
+        "SELECT entry, log_index, batch_index, acknowledgement, header, signature, leaf_hashes FROM outbox"
+        " JOIN delivered_run ON delivered_run.destination = outbox.destination AND first_index = run_first_index"
+        " JOIN sent_batch ON sent_batch.destination = outbox.destination AND sent_batch.batch_id = outbox.batch_id"
+        " WHERE entry_id = ? AND state = ?",
+        (str(uuid.UUID(entry_id)), OutboxState.DELIVERED),
+    )
+    if not rows:
+        raise NotFound("there is no receipt for this filing yet: it was not acknowledged", "RECEIPT_UNKNOWN")
+    entry, log_index, batch_index, acknowledgement, header, signature, leaf_hashes = rows[0]
+    return build_receipt(
+        acknowledgement=bytes(acknowledgement),
+        entry=bytes(entry),
+        log_index=log_index,
+        batch_header=bytes(header),
+        batch_signature=bytes(signature),
+        batch_leaf_hashes=bytes(leaf_hashes),
+        batch_index=batch_index,
+    )
+
+
+def _time(value: int | None) -> datetime | None:
+    return None if value is None else from_micros(value)

@@ -1,0 +1,337 @@
+"""The sender: one worker per destination takes the outbox there, in order, for ever.
+
+What it promises, and how:
+
+- Nothing is lost: an entry leaves state QUEUED only in the transaction that stores its acknowledgement or its signed
+  refusal. A crash at any step leaves it queued; it is sent again, and the regulator answers with the same receipt.
+- Nothing overtakes: entries of one account arrive in order. Two batches may be under way at once, but never with an
+  account in common; a batch ends where it would meet an account of the one before.
+- A refusal stops its account alone: the entry and the account's later ones are parked with the reason.
+- An outage of any length heals by itself: transient failures are retried for ever (retry.py); what is not transient,
+  this node suspended say, is held, shown in the status and tried again at the cap. Waits end early when the peer
+  speaks. When delivery stands, and why, is stored, so that the status tells it after a restart too.
+
+A batch is bounded by count and by bytes, signed once, and its acknowledgement is verified against the regulator's key
+before anything is called delivered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import grpc
+import structlog
+
+from shared.changes import Changes
+from shared.channel import RemoteError, remote_error
+from shared.clock import Clock, micros
+from shared.database import Database, Transaction
+from shared.delivery.outbox import OutboxState, ensure_destination, violations_to_json
+from shared.delivery.retry import CAP_SECONDS, Persistence
+from shared.errors import FilingnetError, Violation
+from shared.evidence.acknowledgements import verify_acknowledgement
+from shared.evidence.batches import SignedBatch, sign_batch
+from shared.evidence.hashing import ProofError
+from shared.evidence.keyring import KeyRing
+from shared.evidence.keys import SigningKey
+from shared.evidence.rejections import verify_rejection
+from shared.pb.filingnet.network.v1 import evidence_pb2, intake_service_pb2
+
+MAX_ENTRIES = 500
+MAX_BYTES = 2 * 1024 * 1024
+WINDOW = 2
+DEADLINE_SECONDS = 60.0
+
+Submit = Callable[[intake_service_pb2.SubmitEntriesRequest, float], Awaitable[intake_service_pb2.SubmitEntriesResponse]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a worker sends and as whom.
+
+    Attributes:
+        destination: the regulator's node name.
+        jurisdiction: its jurisdiction.
+        origin: this node's name.
+        key: signs batches.
+        key_ring: reads the keys of the newest directory.
+    """
+
+    destination: str
+    jurisdiction: str
+    origin: str
+    key: SigningKey
+    key_ring: Callable[[], KeyRing]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    sequence: int
+    account_id: str
+    entry: bytes
+
+
+@dataclass(slots=True)
+class _Batch:
+    rows: Sequence[_Row]
+    signed: SignedBatch
+    accounts: frozenset[str]
+
+    @property
+    def batch_id(self) -> bytes:
+        return hashlib.sha256(self.signed.header).digest()[:16]
+
+
+class DeliveryWorker:
+    """Delivers one destination's outbox.
+
+    Args:
+        database: holds the outbox.
+        route: where to and as whom.
+        submit: calls the regulator's SubmitEntries with a deadline in seconds.
+        clock: tells the time.
+        cap_seconds: the longest wait between attempts.
+        max_entries: the most entries in a batch.
+
+    Attributes:
+        recorded: told after each batch of which the outcome is stored.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        route: Route,
+        submit: Submit,
+        clock: Clock,
+        *,
+        cap_seconds: float = CAP_SECONDS,
+        max_entries: int = MAX_ENTRIES,
+    ) -> None:
+        self._database = database
+        self._route = route
+        self._submit = submit
+        self._clock = clock
+        self._max_entries = max_entries
+        self._persistence = Persistence(
+            cap_seconds=cap_seconds,
+            # The node's own storage counts: a full disk here must not end delivery any more than a cut network.
+            expected=lambda error: isinstance(error, FilingnetError | ProofError),
+            transient=_may_pass,
+            on_pause=self._on_pause,
+        )
+        self._wake = asyncio.Event()
+        self._cursor = 0
+        self.recorded = Changes()
+
+    def wake(self) -> None:
+        """Tells the worker that something was queued."""
+        self._wake.set()
+
+    def peer_spoke(self) -> None:
+        """Tells the worker that the destination was heard: waits end."""
+        self._persistence.peer_spoke()
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        await self._database.write(lambda transaction: ensure_destination(transaction, self._route.destination))
+        while True:
+            self._wake.clear()
+            if not await self._persistence.run(self.drain):
+                await self._wake.wait()
+
+    async def drain(self) -> bool:
+        """Sends what waits, up to WINDOW batches at once; returns whether there was anything.
+
+        Raises:
+            RemoteError: the regulator was not reached or refused the batch as a whole; what was not answered waits on.
+            ProofError: the regulator's evidence does not hold; nothing of that answer was believed.
+        """
+        under_way: list[tuple[_Batch, asyncio.Task[None]]] = []
+        sent = False
+        self._cursor = 0
+        try:
+            while True:
+                batch = await self._next_batch(frozenset().union(*(batch.accounts for batch, _ in under_way)))
+                if batch is not None:
+                    sent = True
+                    under_way.append((batch, asyncio.create_task(self._deliver(batch))))
+                if not under_way:
+                    return sent
+                if batch is None or len(under_way) >= WINDOW:
+                    _, oldest = under_way.pop(0)
+                    await oldest
+        finally:
+            for _, task in under_way:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
+
+    async def _next_batch(self, busy: frozenset[str]) -> _Batch | None:
+        rows = await self._database.read(self._read_rows)
+        taken: list[_Row] = []
+        size = 0
+        for row in rows:
+            if row.account_id in busy or (taken and size + len(row.entry) > MAX_BYTES):
+                break
+            taken.append(row)
+            size += len(row.entry)
+        if not taken:
+            return None
+        self._cursor = taken[-1].sequence
+        entries = [row.entry for row in taken]
+        signed = await asyncio.to_thread(
+            sign_batch, entries, self._route.origin, self._route.jurisdiction, self._route.key
+        )
+        return _Batch(taken, signed, frozenset(row.account_id for row in taken))
+
+    def _read_rows(self, transaction: Transaction) -> list[_Row]:
+        return [
+            _Row(sequence, account_id, bytes(entry))
+            for sequence, account_id, entry in transaction.execute(
+                "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
+                " ORDER BY sequence LIMIT ?",
+                (self._route.destination, self._cursor, self._max_entries),
+            )
+        ]
+
+    async def _deliver(self, batch: _Batch) -> None:
+        request = intake_service_pb2.SubmitEntriesRequest(
+            batch=batch.signed.signed_header(), entries=[row.entry for row in batch.rows]
+        )
+        try:
+            response = await self._submit(request, DEADLINE_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise remote_error(error) from error
+        outcome = await asyncio.to_thread(self._verify, batch, response)
+        await self._database.write(lambda transaction: self._record(transaction, batch, outcome))
+        self.recorded.notify()
+
+    def _verify(self, batch: _Batch, response: intake_service_pb2.SubmitEntriesResponse) -> _Outcome:
+        if len(response.results) != len(batch.rows):
+            raise ProofError("The regulator answered another number of entries than it was sent.")
+        ring = self._route.key_ring()
+        keys = ring.keys_of(self._route.destination)
+        runs = [
+            verify_acknowledgement(acknowledgement, None, keys, jurisdiction=self._route.jurisdiction)
+            for acknowledgement in response.acknowledgements
+        ]
+        outcome = _Outcome(runs=list(response.acknowledgements), first_indexes=[run.first_index for run in runs])
+        for position, result in enumerate(response.results):
+            leaf = batch.signed.leaf_hashes[position]
+            if result.outcome in (
+                intake_service_pb2.ENTRY_OUTCOME_ACCEPTED,
+                intake_service_pb2.ENTRY_OUTCOME_DUPLICATE,
+            ):
+                if result.acknowledgement >= len(runs):
+                    raise ProofError("The regulator named an acknowledgement that it did not send.")
+                runs[result.acknowledgement].check_covers(result.log_index, leaf)
+                outcome.delivered.append((position, result.log_index, result.acknowledgement))
+            else:
+                rejection = verify_rejection(result.rejection, ring.lookup, leaf_hash=leaf)
+                if rejection.jurisdiction != self._route.jurisdiction:
+                    raise ProofError("The rejection is another regulator's.")
+                outcome.refused.append((position, result.outcome, rejection, result.rejection.SerializeToString()))
+        return outcome
+
+    def _record(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
+        destination = self._route.destination
+        transaction.executemany(
+            "INSERT INTO delivered_run (destination, first_index, acknowledgement) VALUES (?, ?, ?)"
+            " ON CONFLICT (destination, first_index) DO NOTHING",
+            [(destination, first, run) for first, run in zip(outcome.first_indexes, outcome.runs, strict=True)],
+        )
+        if outcome.delivered:
+            transaction.execute(
+                "INSERT INTO sent_batch (destination, batch_id, header, signature, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (destination, batch_id) DO NOTHING",
+                (
+                    destination,
+                    batch.batch_id,
+                    batch.signed.header,
+                    batch.signed.signature,
+                    b"".join(batch.signed.leaf_hashes),
+                ),
+            )
+        transaction.executemany(
+            "UPDATE outbox SET state = 1, log_index = ?, run_first_index = ?, batch_id = ?, batch_index = ?,"
+            " reason = NULL WHERE destination = ? AND sequence = ?",
+            [
+                (
+                    log_index,
+                    outcome.first_indexes[run],
+                    batch.batch_id,
+                    position,
+                    destination,
+                    batch.rows[position].sequence,
+                )
+                for position, log_index, run in outcome.delivered
+            ],
+        )
+        self._park(transaction, batch, outcome)
+        transaction.execute(
+            "UPDATE destination SET attempts = 0, next_attempt_time = NULL, last_error = '', last_success_time = ?"
+            " WHERE name = ?",
+            (micros(self._clock()), destination),
+        )
+
+    def _park(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
+        stopped: dict[str, int] = {}
+        for position, result, rejection, signed in outcome.refused:
+            row = batch.rows[position]
+            state = OutboxState.REJECTED
+            if row.account_id in stopped:
+                state = OutboxState.PARKED
+            elif result == intake_service_pb2.ENTRY_OUTCOME_CONFLICT:
+                state = OutboxState.CONFLICT
+            stopped.setdefault(row.account_id, row.sequence)
+            violations = [Violation(each.field, each.rule, each.mend) for each in rejection.violations]
+            transaction.execute(
+                "UPDATE outbox SET state = ?, reason = ?, violations = ?, rejection = ?"
+                " WHERE destination = ? AND sequence = ?",
+                (
+                    state,
+                    rejection.reason,
+                    violations_to_json(violations),
+                    signed,
+                    self._route.destination,
+                    row.sequence,
+                ),
+            )
+        transaction.executemany(
+            "UPDATE outbox SET state = 2, reason = 'WAITS_FOR_EARLIER' WHERE destination = ? AND account_id = ?"
+            " AND state = 0 AND sequence > ?",
+            [(self._route.destination, account_id, sequence) for account_id, sequence in stopped.items()],
+        )
+
+    async def _on_pause(self, error: BaseException, attempts: int, seconds: float) -> None:
+        reason = (
+            f"{error.reason}: {error.message}" if isinstance(error, FilingnetError) else f"EVIDENCE_REFUSED: {error}"
+        )
+        log.warning("delivery_paused", destination=self._route.destination, reason=reason[:200], attempts=attempts)
+        until = micros(self._clock() + timedelta(seconds=seconds))
+        try:
+            await self._database.write(
+                lambda transaction: transaction.execute(
+                    "UPDATE destination SET attempts = ?, next_attempt_time = ?, last_error = ? WHERE name = ?",
+                    (attempts, until, reason[:200], self._route.destination),
+                )
+            )
+        except FilingnetError as failure:
+            log.warning("delivery_state_not_stored", destination=self._route.destination, reason=failure.reason)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return error.transient if isinstance(error, RemoteError) else isinstance(error, FilingnetError)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    runs: list[bytes]
+    first_indexes: list[int]
+    delivered: list[tuple[int, int, int]] = field(default_factory=list)
+    refused: list[tuple[int, int, evidence_pb2.Rejection, bytes]] = field(default_factory=list)

@@ -1,0 +1,279 @@
+"""What every call passes before its servicer, and every error after it. In this order:
+
+1. Errors: what a servicer raises becomes a status. A FilingnetError tells its reason and violations; anything else
+   tells an incident number, by which the log has the type and the frames of what happened and never its text or values.
+2. Room: a bounded number of calls at once, the others are told to come again.
+3. Caller and method table: who calls, checked anew for each call, and whether the table lets that role. What the table
+   does not list is denied.
+4. Contract: the request is read and checked against its field rules. The messages of a client stream are left to the
+   servicer, which judges them one by one.
+5. The servicer, with `current_caller()` set, under a deadline also where the client set none.
+
+Handlers are wrapped once, when a servicer is added. Reading and writing of messages happen inside the wrapper, so that
+a message that cannot be read, or an answer of the wrong type, is an error like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NoReturn
+
+import grpc
+import structlog
+
+from shared.calls import ServedCall, serving
+from shared.errors import (
+    Exhausted,
+    FilingnetError,
+    Internal,
+    InvalidInput,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
+from shared.status import rich_status, status_of
+from shared.telemetry import describe_failure
+from shared.trust.authentication import Authenticator
+from shared.trust.callers import Caller, Role
+from shared.trust.methods import check_allowed
+from shared.validation import validate
+
+DEADLINE_SECONDS: Final = 60.0
+"""The deadline of a unary call whose client set none."""
+
+CONTRACTS: Final = "/filingnet."
+"""Begins the full name of every method whose messages have field rules."""
+
+HEALTH: Final = "/grpc.health.v1."
+"""Begins the full name of the methods that are answered also when there is no room."""
+
+Serve = Callable[[], Awaitable[Any]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is served at once.
+
+    Attributes:
+        unary: calls with one answer, at once.
+        streams: streams, at once; most of them wait for something to happen.
+        deadline_seconds: for a unary call whose client set none.
+    """
+
+    unary: int
+    streams: int
+    deadline_seconds: float = DEADLINE_SECONDS
+
+
+class CallChain:
+    """Wraps the handlers of one server's methods.
+
+    Args:
+        authenticator: tells who calls.
+        methods: which roles may call which method, by full name.
+        unvalidated: methods whose servicer judges the request by itself, row by row.
+        endless: streams that never end by themselves; they are ended when the server drains.
+        bounds: how much is served at once.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        methods: Mapping[str, frozenset[Role]],
+        *,
+        unvalidated: frozenset[str],
+        endless: frozenset[str],
+        bounds: Bounds,
+    ) -> None:
+        self._authenticator = authenticator
+        self._methods = methods
+        self._unvalidated = unvalidated
+        self._endless = endless
+        self._bounds = bounds
+        self._under_way = {False: 0, True: 0}
+        self._endless_limits: set[asyncio.Timeout] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Ends the endless streams, now and from now on; their clients are told to come again."""
+        self._draining = True
+        for limit in self._endless_limits:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    def wrap(self, method: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+        """Wraps the handler of one method.
+
+        Args:
+            method: full name, e.g. "/filingnet.network.v1.IntakeService/SubmitEntries".
+            handler: as the generated code made it, of an async servicer.
+
+        Raises:
+            TypeError: the servicer's method is neither a coroutine nor, for a stream, an async generator.
+        """
+        behaviour = behaviour_of(handler)
+        is_async = inspect.isasyncgenfunction if handler.response_streaming else inspect.iscoroutinefunction
+        if not is_async(behaviour):
+            raise TypeError(f"{method} must be async: a coroutine, or an async generator for a stream of answers")
+        request_of = self._stream_reader if handler.request_streaming else self._message_reader
+        read = request_of(method, handler.request_deserializer)
+        write = handler.response_serializer
+        streams = handler.request_streaming or handler.response_streaming
+
+        async def one_answer(raw: Any, context: grpc.aio.ServicerContext) -> bytes:
+            async def serve() -> bytes:
+                return bytes(write(await behaviour(read(raw), context)))
+
+            return bytes(await self._guard(method, streams, context, serve))
+
+        async def many_answers(raw: Any, context: grpc.aio.ServicerContext) -> None:
+            async def serve() -> None:
+                async with aclosing(behaviour(read(raw), context)) as answers:
+                    async for answer in answers:
+                        await context.write(write(answer))
+
+            await self._guard(method, streams, context, serve)
+
+        return _handler(handler, many_answers if handler.response_streaming else one_answer)
+
+    def _message_reader(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        checked = method.startswith(CONTRACTS) and method not in self._unvalidated
+
+        def read(raw: bytes) -> Any:
+            message = _parse(parse, raw)
+            if checked:
+                validate(message)
+            return message
+
+        return read
+
+    def _stream_reader(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[AsyncIterator[bytes]], Any]:
+        del method
+
+        async def read(raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+            async for raw in raws:
+                yield _parse(parse, raw)
+
+        return read
+
+    async def _guard(self, method: str, streams: bool, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
+        """Serves a call; whatever is raised becomes a status."""
+        name = ""
+        try:
+            with self._room(method, streams):
+                caller = await self._admit(method, context)
+                name = caller.name
+                with serving(ServedCall(method, caller, partial(self._recheck, method, caller))):
+                    return await self._under_deadline(method, streams, context, serve)
+        except grpc.aio.AbortError:
+            raise
+        except FilingnetError as error:
+            _log_refusal(method, name, error)
+            await context.abort_with_status(status_of(error))
+        except Exception as error:  # noqa: BLE001 - the outermost: nothing but a status may leave
+            await _abort_with_incident(method, name, context, error)
+
+    @contextmanager
+    def _room(self, method: str, streams: bool) -> Iterator[None]:
+        if method.startswith(HEALTH):
+            # A node that is merely busy must not be taken for a dead one.
+            yield
+            return
+        most = self._bounds.streams if streams else self._bounds.unary
+        if self._under_way[streams] >= most:
+            raise Exhausted(f"this node serves {most} calls at once and no more: try again later", "TOO_MANY_CALLS")
+        self._under_way[streams] += 1
+        try:
+            yield
+        finally:
+            self._under_way[streams] -= 1
+
+    async def _admit(self, method: str, context: grpc.aio.ServicerContext) -> Caller:
+        caller = await self._authenticator.caller(context, context.invocation_metadata() or ())
+        check_allowed(method, caller, self._methods)
+        return caller
+
+    def _recheck(self, method: str, caller: Caller) -> None:
+        check_allowed(method, self._authenticator.recheck(caller), self._methods)
+
+    async def _under_deadline(self, method: str, streams: bool, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
+        endless = method in self._endless
+        if endless and self._draining:
+            raise _stopping()
+        default = None if streams or context.time_remaining() is not None else self._bounds.deadline_seconds
+        limit = asyncio.timeout(default)
+        try:
+            async with limit:
+                if endless:
+                    self._endless_limits.add(limit)
+                return await serve()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if endless:
+                raise _stopping() from None
+            await context.abort_with_status(_deadline_status(default))
+        finally:
+            self._endless_limits.discard(limit)
+
+
+def behaviour_of(handler: grpc.RpcMethodHandler) -> Callable[..., Any]:
+    """Returns the servicer's method behind a handler, whichever of the four kinds it is."""
+    found: Callable[..., Any] = (
+        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    )
+    return found
+
+
+def _handler(handler: grpc.RpcMethodHandler, behaviour: Any) -> grpc.RpcMethodHandler:
+    makers = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }
+    # Without serialisers gRPC hands over the bytes as they came.
+    return makers[handler.request_streaming, handler.response_streaming](behaviour)
+
+
+def _parse(parse: Callable[[bytes], Any], raw: bytes) -> Any:
+    try:
+        return parse(raw)
+    except Exception as error:
+        raise InvalidInput(
+            "the request cannot be read: send the message of this method's contract", "MESSAGE_UNREADABLE"
+        ) from error
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("this node is stopping: call again when it is back", "NODE_STOPPING")
+
+
+def _deadline_status(seconds: float | None) -> Any:
+    return rich_status(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        f"this took longer than {seconds:.0f} seconds: try again, or set a deadline of your own",
+        "DEADLINE_EXCEEDED",
+    )
+
+
+def _log_refusal(method: str, name: str, error: FilingnetError) -> None:
+    if isinstance(error, Internal):
+        log.error("call_failed", method=method, caller=name, reason=error.reason, **describe_failure(error))
+    elif isinstance(error, PermissionDenied | Unauthenticated | Exhausted):
+        log.warning("call_refused", method=method, caller=name, reason=error.reason)
+
+
+async def _abort_with_incident(method: str, name: str, context: grpc.aio.ServicerContext, error: Exception) -> NoReturn:
+    incident = secrets.token_hex(4)
+    log.error("call_failed", method=method, caller=name, incident=incident, **describe_failure(error))
+    message = f"this node failed (incident {incident}): see its log"
+    await context.abort_with_status(rich_status(grpc.StatusCode.INTERNAL, message, "INTERNAL"))
+    raise AssertionError("abort returned")

@@ -1,0 +1,277 @@
+"""The outbox on its way, on both engines and to a real intake: nothing lost or twice, one account stopped alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+import provider_node
+from shared.channel import RemoteError
+from shared.database import Database, open_database, sqlite_url
+from shared.delivery.outbox import (
+    QueuedEntry,
+    destination_statuses,
+    enqueue,
+    receipt,
+    replay,
+    supersede,
+    violations_from_json,
+)
+from shared.delivery.retry import Persistence
+from shared.delivery.worker import DeliveryWorker, Route, Submit
+from shared.errors import FailedPrecondition, InvalidInput, NotFound
+from shared.evidence.hashing import ProofError
+from shared.evidence.receipts import verify_receipt
+from shared.identifiers import new_account_id
+from shared.pb.filingnet.network.v1 import filing_pb2, intake_service_pb2
+from tests.integration.filing_samples import JURISDICTION, NOW, PROVIDER, REGULATOR, Register, made_up_filing
+
+MIGRATIONS = Path(provider_node.__file__).parent / "migrations"
+
+
+@pytest.fixture
+async def register(tmp_path: Path) -> AsyncIterator[Register]:
+    """The regulator's register."""
+    opened = await Register.open(sqlite_url(tmp_path / "register.db"))
+    yield opened
+    await opened.database.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The provider's database."""
+    opened = open_database(database_url, MIGRATIONS)
+    yield opened
+    await opened.close()
+
+
+def unreachable() -> grpc.aio.AioRpcError:
+    """What gRPC raises when nobody answers."""
+    return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "")
+
+
+def worker_to(database: Database, register: Register, submit: Submit | None = None, **settings: Any) -> DeliveryWorker:
+    """A worker from the provider to the register."""
+
+    async def direct(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        return await register.send(request)
+
+    route = Route(REGULATOR, JURISDICTION, PROVIDER, register.provider_key, lambda: register.ring)
+    return DeliveryWorker(database, route, submit or direct, lambda: NOW, **settings)
+
+
+async def queue(database: Database, *filings: filing_pb2.Filing) -> list[QueuedEntry]:
+    """Queues filings."""
+    return await database.write(
+        lambda transaction: enqueue(
+            transaction,
+            destination=REGULATOR,
+            jurisdiction=JURISDICTION,
+            origin=PROVIDER,
+            filings=[(filing.account_id, filing) for filing in filings],
+            now=NOW,
+        )
+    )
+
+
+async def states(database: Database) -> list[int]:
+    """States of the outbox in order."""
+    rows = await database.read(lambda transaction: transaction.execute("SELECT state FROM outbox ORDER BY sequence"))
+    return [state for (state,) in rows]
+
+
+async def logged(register: Register) -> int:
+    """Entries in the regulator's log."""
+    rows = await register.database.read(lambda transaction: transaction.execute("SELECT COUNT(*) FROM log_entry"))
+    return int(rows[0][0])
+
+
+async def test_delivered_entries_have_receipts(database: Database, register: Register) -> None:
+    """Everything queued arrives in order, and the receipt the provider keeps verifies with pinned keys alone."""
+    queued = await queue(database, *(made_up_filing() for _ in range(25)))
+    assert await worker_to(database, register, max_entries=10).drain()
+    assert [1] * 25 == await states(database)
+    for index, entry in enumerate(queued):
+        made = await database.read(lambda transaction, entry_id=entry.entry_id: receipt(transaction, entry_id))
+        verified = verify_receipt(made, register.ring)
+        assert (entry.entry_id, index) == (verified.entry.entry_id, verified.log_index)
+    (status,) = await database.read(destination_statuses)
+    assert (0, 0, "", NOW) == (status.queued, status.parked, status.last_error, status.last_success_time)
+
+
+async def test_lost_answer_has_one_effect(database: Database, register: Register) -> None:
+    """An answer that is lost after the regulator stored it is asked for again; the log holds each entry once."""
+    await queue(database, *(made_up_filing() for _ in range(3)))
+    losing = True
+
+    async def submit(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        response = await register.send(request)
+        if losing:
+            raise unreachable()
+        return response
+
+    worker = worker_to(database, register, submit)
+    with pytest.raises(RemoteError):
+        await worker.drain()
+    assert [0, 0, 0] == await states(database)
+    losing = False
+    await queue(database, made_up_filing())
+    assert await worker.drain()
+    assert ([1] * 4, 4) == (await states(database), await logged(register))
+
+
+async def test_refusal_stops_its_account_alone(database: Database, register: Register) -> None:
+    """A refused entry and the later ones of its account wait with a reason; others go on; mended, they follow."""
+    account = new_account_id()
+    refused = await queue(
+        database, made_up_filing(account, category="poetry"), made_up_filing(account, 2), made_up_filing()
+    )
+    await worker_to(database, register).drain()
+    await queue(database, made_up_filing())
+    await worker_to(database, register).drain()
+    assert [3, 2, 1, 1] == await states(database)
+    rows = await database.read(
+        lambda transaction: transaction.execute(
+            "SELECT reason, violations FROM outbox WHERE entry_id = ?", (refused[0].entry_id,)
+        )
+    )
+    assert "CATEGORY_UNKNOWN" == rows[0][0]
+    assert ["filing.category"] == [violation.field for violation in violations_from_json(rows[0][1])]
+    assert 2 == await database.write(lambda transaction: supersede(transaction, account))
+    await queue(database, made_up_filing(account))
+    await worker_to(database, register).drain()
+    assert [5, 5, 1, 1, 1] == await states(database)
+
+
+async def test_later_filings_of_a_stopped_account_wait(database: Database, register: Register) -> None:
+    """What was queued after a refused entry of the same account is parked with it, and replay queues all again."""
+    account = new_account_id()
+    await queue(database, made_up_filing(account, category="poetry"))
+    await queue(database, made_up_filing(account, 2))
+    await worker_to(database, register, max_entries=1).drain()
+    assert [3, 2] == await states(database)
+    assert 2 == await database.write(lambda transaction: replay(transaction, account))
+    assert [0, 0] == await states(database)
+
+
+async def test_wrong_evidence_is_not_believed(database: Database, register: Register) -> None:
+    """An answer whose acknowledgement does not verify leaves everything queued, and the status says why."""
+    await queue(database, made_up_filing())
+    tried = asyncio.Event()
+
+    async def submit(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        response = await register.send(request)
+        response.results[0].log_index += 1
+        return response
+
+    worker = worker_to(database, register, submit)
+    with pytest.raises(ProofError):
+        await worker.drain()
+    assert [0] == await states(database)
+
+    async def on_pause(error: BaseException, attempts: int, seconds: float) -> None:
+        del attempts, seconds
+        assert isinstance(error, ProofError)
+        tried.set()
+
+    persistence = Persistence(
+        cap_seconds=9.0, expected=lambda error: True, transient=lambda error: False, on_pause=on_pause
+    )
+    task = asyncio.create_task(persistence.run(worker.drain))
+    await asyncio.wait_for(tried.wait(), 10)
+    task.cancel()
+
+
+async def test_outage_is_stored_and_heals_by_itself(database: Database, register: Register) -> None:
+    """While the regulator is away the status tells attempts and reason; what is heard from it ends the wait at once."""
+    away, tried = True, asyncio.Event()
+
+    async def submit(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        if away:
+            tried.set()
+            raise unreachable()
+        return await register.send(request)
+
+    worker = worker_to(database, register, submit, cap_seconds=3600.0)
+    await queue(database, made_up_filing(), made_up_filing())
+    task = asyncio.create_task(worker.run())
+    await asyncio.wait_for(tried.wait(), 10)
+    away = False
+    ticket = worker.recorded.ticket()
+    while not await worker.recorded.wait(ticket, 0.1):
+        worker.peer_spoke()
+    task.cancel()
+    assert ([1, 1], 2) == (await states(database), await logged(register))
+    (status,) = await database.read(destination_statuses)
+    assert (0, 0, "") == (status.queued, status.attempts, status.last_error)
+
+
+async def test_queueing_wakes_the_worker(database: Database, register: Register) -> None:
+    """An idle worker sends what is queued as soon as it is woken."""
+    worker = worker_to(database, register)
+    task = asyncio.create_task(worker.run())
+    ticket = worker.recorded.ticket()
+    await queue(database, made_up_filing())
+    worker.wake()
+    assert await worker.recorded.wait(ticket, 10)
+    task.cancel()
+    assert [1] == await states(database)
+
+
+BAD_FILINGS: dict[str, Callable[[], filing_pb2.Filing]] = {
+    "FIELD_VIOLATIONS": lambda: made_up_filing(display_name="样" * 65),
+    "IDENTITY_DATA": lambda: made_up_filing(display_name="订餐13800138000"),
+}
+
+
+@pytest.mark.parametrize("reason", BAD_FILINGS)
+async def test_nothing_bad_is_queued(database: Database, reason: str) -> None:
+    """What breaks the contract or holds identity data is refused before it is stored, with the good ones beside it."""
+    with pytest.raises(InvalidInput) as raised:
+        await queue(database, made_up_filing(), BAD_FILINGS[reason]())
+    assert reason == raised.value.reason
+    assert "13800138000" not in f"{raised.value.message}{raised.value.violations}"
+    assert [] == await states(database)
+
+
+async def test_no_receipt_before_delivery(database: Database) -> None:
+    """A filing that waits has no receipt, and the error says so."""
+    (queued,) = await queue(database, made_up_filing())
+    with pytest.raises(NotFound) as raised:
+        await database.read(lambda transaction: receipt(transaction, queued.entry_id))
+    assert "RECEIPT_UNKNOWN" == raised.value.reason
+
+
+async def test_lasting_failure_waits_for_the_cap() -> None:
+    """What will not pass by itself, this node suspended say, is tried again at the cap and not sooner."""
+    waits: list[float] = []
+    spoken = asyncio.Event()
+
+    async def on_pause(error: BaseException, attempts: int, seconds: float) -> None:
+        waits.append(seconds)
+        assert attempts == len(waits)
+        spoken.set()
+
+    async def fail() -> None:
+        raise FailedPrecondition("this node is suspended", "NODE_SUSPENDED")
+
+    persistence = Persistence(
+        cap_seconds=7.0, expected=lambda error: True, transient=lambda error: False, on_pause=on_pause
+    )
+    task = asyncio.create_task(persistence.run(fail))
+    await asyncio.wait_for(spoken.wait(), 10)
+    task.cancel()
+    assert [7.0] == waits
