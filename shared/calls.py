@@ -65,9 +65,14 @@ def recheck_caller(context: Any) -> None:
     _served_call.get().recheck()
 
 
+def set_current_call(call: ServedCall) -> None:
+    """Makes a call the one being served in this task; gRPC serves each call in a task of its own."""
+    _served_call.set(call)
+
+
 @contextmanager
 def serving(call: ServedCall) -> Iterator[None]:
-    """Makes a call the one being served, in this context."""
+    """Makes a call the one being served, for who calls a servicer without a server."""
     token = _served_call.set(call)
     try:
         yield

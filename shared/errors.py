@@ -76,7 +76,7 @@ class Unavailable(FilingnetError):  # noqa: N818
 
 
 class Internal(FilingnetError):  # noqa: N818
-    """This node is broken: a bug or damaged data."""
+    """The node is broken: a bug or damaged data."""
 
 
 STATUS_BY_ERROR: Final[dict[type[FilingnetError], grpc.StatusCode]] = {

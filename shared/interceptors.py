@@ -18,8 +18,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -27,7 +27,7 @@ from typing import Any, Final, NoReturn
 import grpc
 import structlog
 
-from shared.calls import ServedCall, serving
+from shared.calls import ServedCall, set_current_call
 from shared.errors import (
     Exhausted,
     FilingnetError,
@@ -73,6 +73,16 @@ class Bounds:
     deadline_seconds: float = DEADLINE_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """One method: its full name, and whether it streams, never ends by itself, and takes room."""
+
+    name: str
+    streams: bool
+    endless: bool
+    counted: bool
+
+
 class CallChain:
     """Wraps the handlers of one server's methods.
 
@@ -106,13 +116,14 @@ class CallChain:
         """Ends the endless streams, now and from now on; their clients are told to come again."""
         self._draining = True
         for limit in self._endless_limits:
-            limit.reschedule(asyncio.get_running_loop().time())
+            if limit.when() is None:
+                limit.reschedule(asyncio.get_running_loop().time())
 
-    def wrap(self, method: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
+    def wrap(self, name: str, handler: grpc.RpcMethodHandler) -> grpc.RpcMethodHandler:
         """Wraps the handler of one method.
 
         Args:
-            method: full name, e.g. "/filingnet.network.v1.IntakeService/SubmitEntries".
+            name: full name, e.g. "/filingnet.network.v1.IntakeService/SubmitEntries".
             handler: as the generated code made it, of an async servicer.
 
         Raises:
@@ -121,107 +132,115 @@ class CallChain:
         behaviour = behaviour_of(handler)
         is_async = inspect.isasyncgenfunction if handler.response_streaming else inspect.iscoroutinefunction
         if not is_async(behaviour):
-            raise TypeError(f"{method} must be async: a coroutine, or an async generator for a stream of answers")
-        request_of = self._stream_reader if handler.request_streaming else self._message_reader
-        read = request_of(method, handler.request_deserializer)
+            raise TypeError(f"{name} must be async: a coroutine, or an async generator for a stream of answers")
+        method = _Method(
+            name,
+            streams=handler.request_streaming or handler.response_streaming,
+            endless=name in self._endless,
+            counted=not name.startswith(HEALTH),
+        )
+        read = self._reader(name, handler)
         write = handler.response_serializer
-        streams = handler.request_streaming or handler.response_streaming
 
         async def one_answer(raw: Any, context: grpc.aio.ServicerContext) -> bytes:
             async def serve() -> bytes:
                 return bytes(write(await behaviour(read(raw), context)))
 
-            return bytes(await self._guard(method, streams, context, serve))
+            return bytes(await self._guard(method, context, serve))
 
         async def many_answers(raw: Any, context: grpc.aio.ServicerContext) -> None:
             async def serve() -> None:
                 async with aclosing(behaviour(read(raw), context)) as answers:
-                    async for answer in answers:
+                    async for answer in self._until_drained(answers) if method.endless else answers:
                         await context.write(write(answer))
 
-            await self._guard(method, streams, context, serve)
+            await self._guard(method, context, serve)
 
         return _handler(handler, many_answers if handler.response_streaming else one_answer)
 
-    def _message_reader(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-        checked = method.startswith(CONTRACTS) and method not in self._unvalidated
+    def _reader(self, name: str, handler: grpc.RpcMethodHandler) -> Callable[[Any], Any]:
+        parse = handler.request_deserializer
+        checked = name.startswith(CONTRACTS) and name not in self._unvalidated
 
-        def read(raw: bytes) -> Any:
+        def read_message(raw: bytes) -> Any:
             message = _parse(parse, raw)
             if checked:
                 validate(message)
             return message
 
-        return read
-
-    def _stream_reader(self, method: str, parse: Callable[[bytes], Any]) -> Callable[[AsyncIterator[bytes]], Any]:
-        del method
-
-        async def read(raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+        async def read_stream(raws: AsyncIterator[bytes]) -> AsyncIterator[Any]:
             async for raw in raws:
                 yield _parse(parse, raw)
 
-        return read
+        return read_stream if handler.request_streaming else read_message
 
-    async def _guard(self, method: str, streams: bool, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
+    async def _guard(self, method: _Method, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
         """Serves a call; whatever is raised becomes a status."""
-        name = ""
+        caller = ""
         try:
-            with self._room(method, streams):
-                caller = await self._admit(method, context)
-                name = caller.name
-                with serving(ServedCall(method, caller, partial(self._recheck, method, caller))):
-                    return await self._under_deadline(method, streams, context, serve)
+            self._take_room(method)
+            try:
+                found = await self._admit(method.name, context)
+                caller = found.name
+                set_current_call(ServedCall(method.name, found, partial(self._recheck, method.name, found)))
+                return await self._under_deadline(method, context, serve)
+            finally:
+                self._under_way[method.streams] -= method.counted
         except grpc.aio.AbortError:
             raise
         except FilingnetError as error:
-            _log_refusal(method, name, error)
+            _log_refusal(method.name, caller or context.peer(), error)
             await context.abort_with_status(status_of(error))
         except Exception as error:  # noqa: BLE001 - the outermost: nothing but a status may leave
-            await _abort_with_incident(method, name, context, error)
+            await _abort_with_incident(method.name, caller or context.peer(), context, error)
 
-    @contextmanager
-    def _room(self, method: str, streams: bool) -> Iterator[None]:
-        if method.startswith(HEALTH):
-            # A node that is merely busy must not be taken for a dead one.
-            yield
-            return
-        most = self._bounds.streams if streams else self._bounds.unary
-        if self._under_way[streams] >= most:
+    def _take_room(self, method: _Method) -> None:
+        most = self._bounds.streams if method.streams else self._bounds.unary
+        if method.counted and self._under_way[method.streams] >= most:
             raise Exhausted(f"this node serves {most} calls at once and no more: try again later", "TOO_MANY_CALLS")
-        self._under_way[streams] += 1
-        try:
-            yield
-        finally:
-            self._under_way[streams] -= 1
+        self._under_way[method.streams] += method.counted
 
-    async def _admit(self, method: str, context: grpc.aio.ServicerContext) -> Caller:
+    async def _admit(self, name: str, context: grpc.aio.ServicerContext) -> Caller:
         caller = await self._authenticator.caller(context, context.invocation_metadata() or ())
-        check_allowed(method, caller, self._methods)
+        check_allowed(name, caller, self._methods)
         return caller
 
-    def _recheck(self, method: str, caller: Caller) -> None:
-        check_allowed(method, self._authenticator.recheck(caller), self._methods)
+    def _recheck(self, name: str, caller: Caller) -> None:
+        check_allowed(name, self._authenticator.recheck(caller), self._methods)
 
-    async def _under_deadline(self, method: str, streams: bool, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
-        endless = method in self._endless
-        if endless and self._draining:
-            raise _stopping()
-        default = None if streams or context.time_remaining() is not None else self._bounds.deadline_seconds
-        limit = asyncio.timeout(default)
+    async def _under_deadline(self, method: _Method, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
+        if method.streams or context.time_remaining() is not None:
+            return await serve()
+        limit = asyncio.timeout(self._bounds.deadline_seconds)
         try:
             async with limit:
-                if endless:
-                    self._endless_limits.add(limit)
                 return await serve()
         except TimeoutError:
             if not limit.expired():
                 raise
-            if endless:
+        return await context.abort_with_status(_deadline_status(self._bounds.deadline_seconds))
+
+    async def _until_drained(self, answers: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Passes answers on until the server drains. It ends a wait for the next one and never a write under way, after
+        which gRPC could send no status.
+        """
+        while True:
+            if self._draining:
+                raise _stopping()
+            limit = asyncio.timeout(None)
+            try:
+                async with limit:
+                    self._endless_limits.add(limit)
+                    answer = await anext(answers)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if not limit.expired():
+                    raise
                 raise _stopping() from None
-            await context.abort_with_status(_deadline_status(default))
-        finally:
-            self._endless_limits.discard(limit)
+            finally:
+                self._endless_limits.discard(limit)
+            yield answer
 
 
 def behaviour_of(handler: grpc.RpcMethodHandler) -> Callable[..., Any]:
@@ -256,7 +275,7 @@ def _stopping() -> Unavailable:
     return Unavailable("this node is stopping: call again when it is back", "NODE_STOPPING")
 
 
-def _deadline_status(seconds: float | None) -> Any:
+def _deadline_status(seconds: float) -> Any:
     return rich_status(
         grpc.StatusCode.DEADLINE_EXCEEDED,
         f"this took longer than {seconds:.0f} seconds: try again, or set a deadline of your own",
@@ -264,16 +283,18 @@ def _deadline_status(seconds: float | None) -> Any:
     )
 
 
-def _log_refusal(method: str, name: str, error: FilingnetError) -> None:
+def _log_refusal(method: str, caller: str, error: FilingnetError) -> None:
     if isinstance(error, Internal):
-        log.error("call_failed", method=method, caller=name, reason=error.reason, **describe_failure(error))
+        log.error("call_failed", method=method, caller=caller, reason=error.reason, **describe_failure(error))
     elif isinstance(error, PermissionDenied | Unauthenticated | Exhausted):
-        log.warning("call_refused", method=method, caller=name, reason=error.reason)
+        log.warning("call_refused", method=method, caller=caller, reason=error.reason)
 
 
-async def _abort_with_incident(method: str, name: str, context: grpc.aio.ServicerContext, error: Exception) -> NoReturn:
+async def _abort_with_incident(
+    method: str, caller: str, context: grpc.aio.ServicerContext, error: Exception
+) -> NoReturn:
     incident = secrets.token_hex(4)
-    log.error("call_failed", method=method, caller=name, incident=incident, **describe_failure(error))
+    log.error("call_failed", method=method, caller=caller, incident=incident, **describe_failure(error))
     message = f"this node failed (incident {incident}): see its log"
     await context.abort_with_status(rich_status(grpc.StatusCode.INTERNAL, message, "INTERNAL"))
     raise AssertionError("abort returned")

@@ -64,7 +64,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def remove_socket(path: Path) -> None:
-    """Removes the file of a socket that was closed, if it is still there."""
+    """Removes the file of a socket that was bound and never served, if it is still there."""
     if _is_socket(path):
         path.unlink(missing_ok=True)
 

@@ -51,6 +51,7 @@ class Peer:
         self._stubs: dict[type, Any] = {}
         self._line: _Line | None = None
         self._made_for: tuple[str, int] = ("", -1)
+        self._retired: set[_Line] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
     def stub(self, stub_class: type[S]) -> S:
@@ -78,18 +79,31 @@ class Peer:
                     "PEER_UNKNOWN",
                     transient=True,
                 )
-            old, self._line = self._line, _Line(self._open(wanted[0]), self._keep)
+            self._retire()
+            self._line = _Line(self._open(wanted[0]), self._idle)
             self._made_for = wanted
-            if old is not None:
-                old.retire(self._retire_seconds)
         return self._line
 
     async def close(self) -> None:
-        """Closes the channel; calls under way are cancelled."""
+        """Closes the channels; calls under way are cancelled."""
+        lines = [*self._retired, *([self._line] if self._line is not None else [])]
+        self._line = None
+        self._retired.clear()
+        await asyncio.gather(*self._closing, *(line.channel.close() for line in lines))
+
+    def _retire(self) -> None:
         line, self._line = self._line, None
         if line is not None:
-            await line.channel.close()
-        await asyncio.gather(*self._closing)
+            self._retired.add(line)
+            line.retire(self._retire_seconds)
+
+    def _idle(self, line: _Line) -> None:
+        """Closes a retired channel whose last call is done."""
+        if line in self._retired:
+            self._retired.discard(line)
+            task = asyncio.get_running_loop().create_task(line.channel.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _open(self, endpoint: str) -> grpc.aio.Channel:
         return grpc.aio.secure_channel(
@@ -98,21 +112,21 @@ class Peer:
             options=channel_options(endpoint, target_name=tls_host(self._name)),
         )
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
-
 
 class _Line:
-    """One channel and the calls under way on it."""
+    """One channel and the calls under way on it.
 
-    def __init__(self, channel: grpc.aio.Channel, keep: Callable[[asyncio.Task[None]], None]) -> None:
+    Args:
+        channel: the channel.
+        on_idle: told whenever the last call under way is done.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, on_idle: Callable[[_Line], None]) -> None:
         self.channel = channel
-        self._keep = keep
+        self._on_idle = on_idle
         self._methods: dict[str, Any] = {}
         self._calls: set[Any] = set()
         self._streams: set[_Stream] = set()
-        self._retired = False
 
     def call(self, make: Callable[[grpc.aio.Channel], Any], method: str, endless: bool, args: Any, options: Any) -> Any:
         """Begins a call, counted until it is done."""
@@ -130,12 +144,11 @@ class _Line:
         return stream
 
     def retire(self, seconds: float) -> None:
-        """Takes no more calls, and closes once those under way are done."""
-        self._retired = True
+        """Takes no more calls; its streams are cut after so many seconds."""
         if self._calls:
             asyncio.get_running_loop().call_later(seconds, self._cut_streams)
         else:
-            self._close()
+            self._on_idle(self)
 
     def _cut_streams(self) -> None:
         for stream in list(self._streams):
@@ -143,11 +156,8 @@ class _Line:
 
     def _done(self, call: Any) -> None:
         self._calls.discard(call)
-        if self._retired and not self._calls:
-            self._close()
-
-    def _close(self) -> None:
-        self._keep(asyncio.get_running_loop().create_task(self.channel.close()))
+        if not self._calls:
+            self._on_idle(self)
 
 
 class _Stream:

@@ -84,6 +84,7 @@ class NodeServer:
         self._health = HealthServicer()
         self._services: list[str] = []
         self._sockets: list[Path] = []
+        self._started = False
 
     def add(self, add_to_server: Callable[[Servicer, Any], None], servicer: Servicer) -> None:
         """Adds a servicer, before the start.
@@ -134,6 +135,7 @@ class NodeServer:
         servicer = reflection.aio.ReflectionServicer([*self._services, *REFLECTION])
         self.add(reflection_pb2_grpc.add_ServerReflectionServicer_to_server, servicer)
         await self._server.start()
+        self._started = True
 
     def set_serving(self, serving: bool) -> None:
         """Sets what the health service says."""
@@ -148,8 +150,10 @@ class NodeServer:
         self._health.close()
         self._chain.drain()
         await self._server.stop(grace_seconds)
-        for path in self._sockets:
-            remove_socket(path)
+        if not self._started:
+            # Those of a server that started are gRPC's to remove, when it closes them.
+            for path in self._sockets:
+                remove_socket(path)
 
 
 class _Registration:

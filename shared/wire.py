@@ -66,6 +66,8 @@ def channel_options(address: str, *, target_name: str = "") -> Options:
         ("grpc.initial_reconnect_backoff_ms", FIRST_RECONNECT_MILLISECONDS),
         ("grpc.min_reconnect_backoff_ms", LAST_RECONNECT_MILLISECONDS),
         ("grpc.max_reconnect_backoff_ms", LAST_RECONNECT_MILLISECONDS),
+        # A node that moved is looked up anew as soon as it is called anew.
+        ("grpc.dns_min_time_between_resolutions_ms", LAST_RECONNECT_MILLISECONDS),
         # A channel never rides on the connection, and so on the certificate, of another one.
         ("grpc.use_local_subchannel_pool", 1),
     ]

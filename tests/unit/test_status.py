@@ -9,7 +9,7 @@ from urllib.parse import quote
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import (
@@ -77,6 +77,7 @@ def test_an_error_arrives_as_it_was_raised(
 
 
 @given(st.text(ANYTHING, max_size=2000), st.lists(WILD_VIOLATIONS, max_size=60))
+@example("\U0001f4dc" * 300, [Violation("\U0001f4dc" * 120, "r" * 80, "\U0001f4dc" * 300)] * 60)
 def test_an_answer_always_fits_what_a_client_accepts(message: str, violations: list[Violation]) -> None:
     """However much is wrong, with whatever characters, the answer can be read by a client with default settings."""
     status = status_of(InvalidInput(message, "FIELD_VIOLATIONS", violations))

@@ -9,7 +9,6 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -23,6 +22,7 @@ from hypothesis import strategies as st
 
 from shared import telemetry
 from shared.telemetry import REMOVED, describe_failure, without_identities
+from tests.captured_log import captured_log
 
 PLANTED = "110101187001010017"
 """A made-up number with a valid check character, of somebody made up and born in 1870."""
@@ -33,15 +33,8 @@ PHONE = "13800138000"
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """The log, configured as a node does it; restored afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning
-    stream = io.StringIO()
-    telemetry.configure("INFO", stream)
-    yield stream
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
-    sys.excepthook, sys.unraisablehook, threading.excepthook, warnings.showwarning = hooks
+    with captured_log() as stream:
+        yield stream
 
 
 def read(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -245,12 +238,10 @@ def test_a_log_that_cannot_be_written_stops_nobody() -> None:
             """Has no room."""
             raise OSError(28, "No space left on device")
 
-    telemetry.configure("INFO", Full())
-    try:
+    with captured_log():
+        telemetry.configure("INFO", Full())
         structlog.get_logger("any").info("filed")
         logging.getLogger("library").warning("odd")
-    finally:
-        structlog.reset_defaults()
 
 
 CRASH = """
