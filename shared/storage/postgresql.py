@@ -20,7 +20,7 @@ from playhouse.postgres_ext import Psycopg3Database
 from psycopg.pq import TransactionStatus
 
 from shared.storage.postgresql_connection import connect, connector
-from shared.storage.postgresql_faults import TRANSIENT, UNIQUE_VIOLATION, postgresql_fault
+from shared.storage.postgresql_faults import STALE, TRANSIENT, UNIQUE_VIOLATION, postgresql_fault
 from shared.storage.postgresql_transaction import PostgresqlTransaction
 from shared.storage.works import WaitingWork, Work, WorkQueue, release
 
@@ -115,7 +115,7 @@ class _Connection:
             raise psycopg.InternalError("a work went on after a statement had failed")
 
     def give_up(self) -> None:
-        """Leaves no transaction behind."""
+        """Leaves no transaction behind; the driver drops what it had prepared as well."""
         if self._open is None:
             return
         try:
@@ -157,6 +157,7 @@ def _try(connection: _Connection, work: WaitingWork, begin: bytes) -> object:
 
 def _passes(error: BaseException, tried: int) -> bool:
     """Whether another try may succeed. A key that is there already is there for good, unless it was a race."""
-    if not isinstance(error, psycopg.Error) or tried == MOST_TRIES:
+    if not isinstance(error, psycopg.Error):
         return False
-    return error.sqlstate in TRANSIENT or (error.sqlstate == UNIQUE_VIOLATION and tried == 1)
+    once = error.sqlstate in STALE or error.sqlstate == UNIQUE_VIOLATION
+    return tried < MOST_TRIES and (error.sqlstate in TRANSIENT or (once and tried == 1))

@@ -55,9 +55,16 @@ def connect(database: Psycopg3Database) -> psycopg.Connection:
     """
     try:
         database.connect()
+        return _set_up(database.connection())
     except peewee.PeeweeException as error:
+        database.close()
         raise driver_error(error) from None
-    connection: psycopg.Connection = database.connection()
+    except psycopg.Error:
+        database.close()
+        raise
+
+
+def _set_up(connection: psycopg.Connection) -> psycopg.Connection:
     connection.adapters.register_dumper(bool, _BoolDumper)
     connection.adapters.register_loader("numeric", _NumericLoader)
     connection.execute(

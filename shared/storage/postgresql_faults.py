@@ -17,6 +17,8 @@ from shared.storage import faults
 UNIQUE_VIOLATION: Final = "23505"
 TRANSIENT: Final = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: the same work may well succeed at once."""
+STALE: Final = frozenset({"0A000", "26000"})
+"""A prepared statement no longer fits its table, or is gone: after a rollback it is prepared anew."""
 
 _BY_STATE: Final[dict[str, Callable[[], FilingnetError]]] = {
     "25006": faults.refused,
