@@ -38,7 +38,7 @@ class _Step(Generic[Page]):
     page: Page | None
 
 
-class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):  # type: ignore[misc]
+class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
     """Streams out of one regulator's database.
 
     Args:

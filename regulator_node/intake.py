@@ -116,7 +116,7 @@ def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> P
     except DecodeError:
         prepared.refusal = _refusal("MALFORMED_ENTRY", "", "send a serialised filingnet.network.v1.Entry")
         return prepared
-    entry.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    entry.DiscardUnknownFields()
     violations = field_violations(entry)
     if violations:
         prepared.refusal = Refusal("FIELD_VIOLATIONS", tuple(violations))

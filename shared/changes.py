@@ -31,7 +31,8 @@ class Changes:
             Whether it changed.
         """
         try:
-            await asyncio.wait_for(ticket.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await ticket.wait()
         except TimeoutError:
             return False
         return True

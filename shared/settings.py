@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -88,7 +89,7 @@ class NodeSettings(BaseSettings):
         try:
             return cls(folder=folder)  # type: ignore[call-arg]
         except ValidationError as error:
-            raise _settings_wrong(folder / FILE_NAME, error, os.environ) from None
+            raise _settings_wrong(f" in {folder / FILE_NAME}", error, os.environ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             message = f"{folder / FILE_NAME} is no TOML file: mend it or write it anew with init"
             raise FailedPrecondition(message, "SETTINGS_WRONG") from error
@@ -110,7 +111,7 @@ class NodeSettings(BaseSettings):
         try:
             return cls(folder=folder, **values)  # type: ignore[arg-type]
         except ValidationError as error:
-            raise _settings_wrong(folder / FILE_NAME, error, {}) from None
+            raise _settings_wrong("", error, {}) from None
 
     def write(self, folder: Path | None = None) -> None:
         """Writes node.toml, mode 0600, whole or not at all.
@@ -150,7 +151,7 @@ class NodeSettings(BaseSettings):
         return (init_settings, env_settings, file)
 
 
-def _settings_wrong(file: Path, error: ValidationError, environment: Any) -> FailedPrecondition:
+def _settings_wrong(place: str, error: ValidationError, environment: Mapping[str, str]) -> FailedPrecondition:
     violations = []
     for found in error.errors(include_url=False, include_context=False, include_input=False):
         setting = str(found["loc"][0]) if found["loc"] else ""
@@ -160,7 +161,7 @@ def _settings_wrong(file: Path, error: ValidationError, environment: Any) -> Fai
             mend += f"; the environment sets it as {variable}"
         violations.append(Violation(setting, found["type"].upper(), mend))
     names = ", ".join(dict.fromkeys(violation.field for violation in violations if violation.field))
-    return FailedPrecondition(f"correct these settings in {file}: {names}", "SETTINGS_WRONG", violations)
+    return FailedPrecondition(f"correct these settings{place}: {names}", "SETTINGS_WRONG", violations)
 
 
 _MENDS: Final = {

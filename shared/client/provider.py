@@ -219,13 +219,7 @@ class ProviderClient:
         return subject_from_wire((await self._connection.call(self._subjects.ChangeIdentity, request)).subject)
 
     async def read_identity(self, reference: bytes, *, purpose: str, reader: str) -> Identity:
-        """Reads an identity; who and why is audited first.
-
-        Args:
-            reference: the subject.
-            purpose: a code, e.g. "account_recovery".
-            reader: the backend's own name for its operator, never a person's name.
-        """
+        """Reads an identity; why (a code) and who (the backend's own name for its operator) is audited first."""
         request = subject_service_pb2.ReadIdentityRequest(reference=reference, purpose=purpose, reader=reader)
         return identity_from_wire(await self._connection.call(self._subjects.ReadIdentity, request))
 

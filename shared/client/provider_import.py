@@ -68,13 +68,16 @@ async def send_import(
 async def _send_until_answered(
     import_id: str, stream: Sequence[ImportRow], send: Send, patience_seconds: float
 ) -> account_service_pb2.ImportAccountsResponse:
+    async def attempt() -> account_service_pb2.ImportAccountsResponse:
+        return await send(_messages(import_id, stream))
+
     retrying = AsyncRetrying(
         wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
         stop=stop_after_delay(patience_seconds),
         retry=retry_if_exception(lambda error: isinstance(error, RemoteError) and error.transient),
         reraise=True,
     )
-    return await retrying(lambda: send(_messages(import_id, stream)))
+    return await retrying(attempt)
 
 
 def _messages(import_id: str, stream: Sequence[ImportRow]) -> Iterable[account_service_pb2.ImportAccountsRequest]:

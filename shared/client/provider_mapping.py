@@ -116,7 +116,7 @@ def import_row_to_wire(row: ImportRow) -> account_service_pb2.ImportRow:
         display_name=row.display_name,
         category=row.category,
     )
-    message.reviewed_time.FromDatetime(row.reviewed_time)
+    set_time(message, "reviewed_time", row.reviewed_time)
     return message
 
 

@@ -134,14 +134,14 @@ class ImportRow:
     Attributes:
         number: of the row within its import, from 1, each higher than the one before.
         subject_reference: a registered subject, 16 bytes.
-        reviewed_time: when the provider's review passed it, aware.
+        reviewed_time: when the provider's review passed it, aware; a row without it is refused.
     """
 
     number: int
     subject_reference: bytes
     display_name: str
     category: str
-    reviewed_time: datetime
+    reviewed_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def main() -> None:
         if os.getppid() != parent:
             # It died before the kernel was asked.
             sys.exit(1)
-    os.execvp(program[0], program)  # noqa: S606, S607 - the program is the cluster's own
+    os.execvp(program[0], program)  # noqa: S606 - the program is the cluster's own
 
 
 if __name__ == "__main__":

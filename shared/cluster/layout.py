@@ -10,19 +10,19 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from shared.cluster.made_up import licence_number
 from shared.cluster.ports import Ports
 from shared.errors import FailedPrecondition, InvalidInput
+from shared.provisions.licences import Licence, LicenceState
 from shared.provisions.regions import NATION, PROVINCES
 from shared.trust.names import tls_host
 
 STATE_FILE: Final = "cluster.json"
 NATION_NAME: Final = f"regulator/{NATION}"
-_LICENCE_YEARS: Final = timedelta(days=3 * 365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +100,10 @@ class NodePlan:
         return (*(listen if self.is_regulator else ()), *endpoint, *database)
 
 
-@dataclass(frozen=True, slots=True)
-class MadeUpLicence:
-    """The made-up licence with which a provider joins: number, from when and until when it holds."""
-
-    number: str
-    start_time: datetime
-    end_time: datetime
-
-
-def licence_of(plan: NodePlan, serial: int, now: datetime) -> MadeUpLicence:
-    """Makes up the platform licence of a provider, in force since a year ago."""
-    start = datetime(now.year - 1, 1, 1, tzinfo=UTC)
-    return MadeUpLicence(licence_number(plan.jurisdiction, serial, year=start.year), start, start + _LICENCE_YEARS)
+def licence_of(plan: NodePlan, serial: int, now: datetime) -> Licence:
+    """Makes up the platform licence of a provider, in force since the beginning of last year, for three years."""
+    start, end = (datetime(now.year + years, 1, 1, tzinfo=UTC) for years in (-1, 2))
+    return Licence(licence_number(plan.jurisdiction, serial, year=start.year), start, end, LicenceState.VALID)
 
 
 def plan_regulator(jurisdiction: str, ports: Ports, databases: Mapping[str, str], *, proxied: bool) -> NodePlan:

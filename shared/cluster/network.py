@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from shared.cluster.background import BackgroundLoop
+from shared.cluster.joining import together, write_token
 from shared.cluster.layout import (
     NATION_NAME,
     NodePlan,
@@ -29,7 +30,6 @@ from shared.cluster.layout import (
     read_state,
     write_state,
 )
-from shared.cluster.joining import together, write_token
 from shared.cluster.links import Links
 from shared.cluster.nodes import Node, ProviderNode, RegulatorNode
 from shared.cluster.ports import Ports
@@ -82,6 +82,7 @@ class Cluster:
         self._ports = Ports()
         self._background = BackgroundLoop()
         self._links = Links(self._place) if proxied else None
+        self._left = False
         self.nodes: dict[str, Node] = {}
         """Every node by name, the nation first."""
         for plan in read_state(self.folder)[0] or self._planned(provinces, providers):
@@ -154,7 +155,9 @@ class Cluster:
             self.write_state()
             others = [node for node in self.nodes.values() if node.name != NATION_NAME]
             await self._make_tokens(others)
-            await together(self._join(node) for node in others)
+            # Providers come last: one that finds its regulator at the first try does not begin with a wait.
+            for group in (self.regulators[1:], self.providers):
+                await together(self._join(node) for node in group)
         except BaseException:
             await self.close(remove=False)
             raise
@@ -203,6 +206,9 @@ class Cluster:
 
     async def leave(self) -> None:
         """Lets go of the nodes without stopping them; what is detached goes on."""
+        if self._left:
+            return
+        self._left = True
         if self._links is not None:
             await self._background.run(self._links.close())
         self._background.close()
@@ -271,7 +277,7 @@ class Cluster:
         Raises:
             Unavailable: FILINGS_MISSING; says who is behind, and why.
         """
-        await wait_until_nation_has(self, filings, seconds, on_change)
+        await wait_until_nation_has(self.nation, self.providers, filings, seconds, on_change)
 
     def _planned(self, provinces: Sequence[str], providers: Mapping[str, str]) -> list[NodePlan]:
         jurisdictions = (NATION, *(province for province in provinces if province != NATION))
@@ -316,7 +322,7 @@ class Cluster:
             return
         async with self.nation.client() as operator:
             for node in missing:
-                await write_token(operator, node.plan, self.folder)
+                await write_token(operator, node.plan, self.folder, list(self.nodes).index(node.name))
 
     async def _join(self, node: Node) -> None:
         await self._make(node, node.plan.join(self.folder))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.client.officer import OfficerClient
+from shared.client.officer import OfficerClient, OfficerRole
 from shared.client.provider import ProviderClient
 from shared.cluster.background import BackgroundLoop
 from shared.cluster.layout import NodePlan
@@ -163,7 +163,25 @@ class RegulatorNode(Node):
 
     def client(self) -> OfficerClient:
         """Returns a client of its operator's socket."""
-        return OfficerClient.local(self.socket)
+        return OfficerClient(self.socket)
+
+    def ca_pem(self) -> str:
+        """Returns the CA certificates by which the network is known."""
+        return (self.folder / "tls" / "ca.pem").read_text("ascii")
+
+    async def officer(self, role: OfficerRole, post: str = "review-desk-1") -> OfficerClient:
+        """Has the node make a bearer token for an officer's post.
+
+        Args:
+            role: what the officer may do.
+            post: the post's name.
+
+        Returns:
+            A client that calls the public listener with it.
+        """
+        async with self.client() as operator:
+            token = await operator.create_officer_token(post, role)
+        return OfficerClient(self.public_address, ca=self.ca_pem(), token=token.token, server_name=self.name)
 
 
 class ProviderNode(Node):

@@ -61,7 +61,12 @@ class NewsUnit:
     @property
     def fitting_category(self) -> str:
         """The category that the name calls for, where it names a field; else the usual one."""
-        return next((category for word, category in _NAMED_FIELDS.items() if word in self.name), self.usual_category)
+        return category_called_for(self.name) or self.usual_category
+
+
+def category_called_for(name: str) -> str:
+    """Returns the category of the field that a public name names; empty where it names none."""
+    return next((category for word, category in _NAMED_FIELDS.items() if word in name), "")
 
 
 @cache

@@ -62,7 +62,10 @@ async def follow(
         try:
             pages = aiter(stream)
             while True:
-                await handle(await asyncio.wait_for(anext(pages), silence_seconds))
+                # Not wait_for: until Python 3.12 it swallows a cancellation that comes with a page.
+                async with asyncio.timeout(silence_seconds):
+                    page = await anext(pages)
+                await handle(page)
                 stored = True
         except Exception as error:
             if not stored:

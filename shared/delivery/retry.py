@@ -71,7 +71,8 @@ class Persistence:
     async def _sleep(self, seconds: float) -> None:
         self._spoke.clear()
         try:
-            await asyncio.wait_for(self._spoke.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._spoke.wait()
         except TimeoutError:
             return
         raise _PeerSpokeError

@@ -13,10 +13,11 @@ traditional or as said over the telephone; characters that look like the check c
 between digits; invisible characters and accents; letters or words glued to either side; percent-encoding, character
 references and escapes, up to four times over.
 
-It passes names, addresses of pages, credit codes, order numbers, dates, landlines and hotlines; `shared.egress.numbers`
-states the rules that tell them apart. What cannot be told apart is found, because the guard fails closed: eleven bare
-digits that begin with 13 to 19 are a mobile number even where they are the number of a licence (such fields carry the
-grammar option and are not read), and of ten thousand valid credit codes about one is also a valid identity number.
+It passes names, addresses of pages, credit codes, order numbers, dates, landlines and hotlines. The rules that tell
+them apart stand in `numbers`, `passports` and `harmless`. What cannot be told apart is found, because the guard fails
+closed: eleven bare digits that begin with 13 to 19 are a mobile number even where they are the number of a licence
+(such fields carry the grammar option and are not read), and of ten thousand valid credit codes about one is a valid
+identity number as well.
 """
 
 from shared.egress.guard import MAX_CHARACTERS, Finding, findings

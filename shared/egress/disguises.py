@@ -21,6 +21,8 @@ APART: Final = ","
 """Any mark that does not usually group a number."""
 OTHER: Final = "#"
 """Any letter that is not Latin, and what says nothing."""
+JOIN: Final = rf"[- ./_{SEAM}]"
+"""Any of the marks that group a number, as a regular expression."""
 HAN_DIGITS: Final[dict[str, int]] = {
     character: value
     for value, characters in enumerate(
@@ -59,8 +61,8 @@ _NEWER_ZEROS: Final = (
 # First letters of alphabets that Unicode does not decompose: negative circled, negative squared, flags, outlined.
 _FRAMED_ALPHABETS: Final = (0x1F150, 0x1F170, 0x1F1E6, 0x1CCD6)
 _LOOKALIKES: Final = {
-    "X": "ХΧ×✕✖✗✘╳⨯⨉☓❌メ乂Ⲭ𐌢",
-    "x": "хχ",
+    "X": "ХΧ×✕✖✗✘╳⨯⨉☓❌Ⅹメ乂叉十Ⲭ𐌢",
+    "x": "хχⅹ",
     "C": "СϹᴄ",
     "D": "ᴅ",
     "E": "ЕΕᴇ",

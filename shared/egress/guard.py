@@ -11,15 +11,13 @@ from itertools import pairwise
 from typing import Final
 
 from shared.egress.disguises import HAN_DIGITS, MAX_ROUNDS, EncodedTooOften, folded, readings
-from shared.egress.numbers import (
-    FEWEST_DIGITS,
-    holds_identity_number,
-    holds_number,
-    holds_passport,
-    without_harmless,
-)
+from shared.egress.harmless import without_harmless
+from shared.egress.numbers import holds_identity_number, holds_mobile_number, holds_old_identity_number
+from shared.egress.passports import holds_passport
 
-MAX_CHARACTERS: Final = 65536
+FEWEST_DIGITS: Final = 7
+"""No number that the guard knows has fewer digits."""
+MAX_CHARACTERS: Final = 16384
 """The longest text that is read; a longer one is refused."""
 
 
@@ -86,10 +84,9 @@ def _rules_broken_by(plain: str) -> set[str]:
     if sum(map(plain.count, "0123456789")) < FEWEST_DIGITS:
         return set()
     masked = without_harmless(plain)
-    old_id, mobile = holds_number(masked)
     broken = {
-        "IDENTITY_NUMBER": old_id or holds_identity_number(plain),
-        "MOBILE_NUMBER": mobile,
+        "IDENTITY_NUMBER": holds_identity_number(plain) or holds_old_identity_number(masked),
+        "MOBILE_NUMBER": holds_mobile_number(masked),
         "PASSPORT_NUMBER": holds_passport(masked),
     }
     return {rule for rule, is_broken in broken.items() if is_broken}

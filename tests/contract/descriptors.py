@@ -13,10 +13,11 @@ PACKAGES = ("filingnet.network.v1", "filingnet.provider.v1", "filingnet.regulato
 
 def files(*packages: str) -> list[FileDescriptor]:
     """Lists the files of the packages named, by name."""
-    found = []
-    for module in pkgutil.walk_packages(shared.pb.filingnet.__path__, "shared.pb.filingnet."):
-        if module.name.endswith("_pb2"):
-            found.append(importlib.import_module(module.name).DESCRIPTOR)
+    found = [
+        importlib.import_module(module.name).DESCRIPTOR
+        for module in pkgutil.walk_packages(shared.pb.filingnet.__path__, "shared.pb.filingnet.")
+        if module.name.endswith("_pb2")
+    ]
     return sorted((file for file in found if file.package in packages), key=lambda file: file.name)
 
 

@@ -1,0 +1,249 @@
+"""Wires a provider: the only place where its parts are made and put together.
+
+A node starts only when everything it needs is there and fits: settings, keys, master key, vault, database, directory,
+its local address. It stops in an order that loses nothing: it says that it no longer serves, stops its worker and its
+followers, lets the calls under way finish, and closes vault and database last. What was queued waits in the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from provider_node.account_servicer import AccountServicer
+from provider_node.accounts import Accounts
+from provider_node.imports import Imports
+from provider_node.master_key import load_master_keys
+from provider_node.node_servicer import NodeServicer
+from provider_node.regulator_link import RegulatorLink
+from provider_node.settings import MIGRATIONS, ProviderSettings
+from provider_node.standing import ReadStanding, read_standing
+from provider_node.status import StatusReader
+from provider_node.subject_servicer import SubjectServicer
+from provider_node.subjects import Subjects
+from provider_node.vault import Vault, open_vault
+from shared.channel import Peer, translated
+from shared.clock import Clock, system_clock
+from shared.database import Database, open_database
+from shared.evidence.keys import SigningKey
+from shared.folder_lock import FolderLock
+from shared.joining import check_signing_key, load_credentials, load_signing_key
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import enrolment_service_pb2, enrolment_service_pb2_grpc
+from shared.pb.filingnet.provider.v1 import (
+    account_service_pb2_grpc,
+    node_service_pb2_grpc,
+    subject_service_pb2_grpc,
+)
+from shared.provisions.verification import IdentityVerifier, load_verifier
+from shared.server import NodeServer
+from shared.trust.authentication import Authenticator
+from shared.trust.callers import Role
+from shared.trust.credentials import Credentials
+from shared.trust.names import NATION
+from shared.upkeep import for_ever
+
+RENEW_SECONDS = 30.0
+"""How long the nation may take to sign a renewed certificate."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a provider is made of.
+
+    Attributes:
+        settings: see ProviderSettings.
+        clock: tells the time.
+        database: everything but identities.
+        vault: the identities.
+        verifier: verifies them.
+        view: the documents held.
+        credentials: the TLS key and certificate.
+        key: signs entries.
+    """
+
+    settings: ProviderSettings
+    clock: Clock
+    database: Database
+    vault: Vault
+    verifier: IdentityVerifier
+    view: NetworkView
+    credentials: Credentials
+    key: SigningKey
+
+    async def close(self) -> None:
+        """Closes vault and database."""
+        await self.vault.close()
+        await self.database.close()
+
+
+async def open_parts(settings: ProviderSettings, clock: Clock) -> Parts:
+    """Opens the keys, the vault and the database, and checks that they belong together.
+
+    Args:
+        settings: of the node.
+        clock: tells the time.
+
+    Returns:
+        The parts, to be closed.
+
+    Raises:
+        FailedPrecondition: what is missing or does not fit, with the mend.
+    """
+    settings.backend_token()
+    verifier = load_verifier(settings.verifier, clock)
+    key = load_signing_key(settings.signing_key_file)
+    credentials = load_credentials(settings.credentials_folder, settings.name)
+    vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
+    try:
+        database = open_database(settings.database, MIGRATIONS)
+        view = NetworkView(database)
+        parts = Parts(settings, clock, database, vault, verifier, view, credentials, key)
+    except BaseException:
+        await vault.close()
+        raise
+    try:
+        await view.load()
+        check_signing_key(view, settings.name, key)
+    except BaseException:
+        await parts.close()
+        raise
+    return parts
+
+
+class Provider:
+    """One provider that runs.
+
+    Args:
+        parts: opened, and closed by `stop`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._standing: ReadStanding = partial(read_standing, parts.view, parts.settings.name)
+        self._link = RegulatorLink(parts.database, parts.view, self._standing, self._peer, parts.key, parts.clock)
+        self._subjects = Subjects(parts.database, parts.vault, parts.verifier, self._standing, parts.clock)
+        self._server = self._make_server()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> Mapping[str, str]:
+        """Settles what a crash left, binds the local API, begins to serve and to deliver.
+
+        Returns:
+            Where it listens: backend.
+
+        Raises:
+            FailedPrecondition: SOCKET_IN_USE, PORT_IN_USE and what else keeps it from listening.
+        """
+        settings = self._parts.settings
+        settled = await self._subjects.settle_left_overs()
+        if settled:
+            log.info("subjects_settled", count=settled)
+        tls = self._parts.credentials.server_credentials(require_client=False) if settings.listen_tls else None
+        bound = await self._server.listen(settings.local_api, tls)
+        await self._server.start()
+        for name, work in self._upkeep().items():
+            self._tasks.append(asyncio.create_task(for_ever(name, work)))
+        self._server.set_serving(True)
+        return {"backend": bound}
+
+    async def stop(self) -> None:
+        """Stops: not serving, no more delivery, calls under way to their end, then closed."""
+        self._server.set_serving(False)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.stop(self._parts.settings.shutdown_seconds)
+        await self._subjects.finish()
+        await self._parts.close()
+
+    def _make_server(self) -> NodeServer:
+        parts = self._parts
+        authenticator = Authenticator(
+            directory=lambda: parts.view.directory,
+            clock=parts.clock,
+            jurisdiction=parts.settings.jurisdiction,
+            local_role=Role.BACKEND,
+            backend_token=parts.settings.backend_token_hash(),
+        )
+        accounts = Accounts(parts.database, parts.vault.index, self._standing, parts.clock, self._link.wake)
+        imports = Imports(parts.database, self._standing, parts.clock, self._link.wake)
+        status = StatusReader(parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time)
+        server = NodeServer(authenticator)
+        server.add(
+            subject_service_pb2_grpc.add_SubjectServiceServicer_to_server,
+            SubjectServicer(self._subjects, self._standing, parts.clock),
+        )
+        server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(accounts, imports))
+        server.add(
+            node_service_pb2_grpc.add_NodeServiceServicer_to_server,
+            NodeServicer(status, accounts, parts.vault, parts.view),
+        )
+        return server
+
+    def _upkeep(self) -> dict[str, Callable[[], Awaitable[object]]]:
+        parts = self._parts
+        return {
+            "delivery": self._link.run,
+            "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
+            "trusted CAs": self._trust_for_ever,
+        }
+
+    async def _renew(self, certificate_request: str) -> str:
+        peer = self._peer(NATION)
+        try:
+            stub = peer.stub(enrolment_service_pb2_grpc.EnrolmentServiceStub)
+            request = enrolment_service_pb2.RenewCertificateRequest(certificate_request=certificate_request)
+            response = await translated(stub.RenewCertificate(request, timeout=RENEW_SECONDS))
+        finally:
+            await peer.close()
+        return str(response.certificate_chain)
+
+    async def _trust_for_ever(self) -> None:
+        view = self._parts.view
+        while True:
+            ticket = view.changes.ticket()
+            self._parts.credentials.trust(view.directory.ca_certificates)
+            await ticket.wait()
+
+    def _peer(self, name: str) -> Peer:
+        return Peer(name, partial(_endpoint, self._parts.view, name), self._parts.credentials)
+
+
+async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str]], None]) -> None:
+    """Runs a provider until the process is told to end (SIGTERM, SIGINT).
+
+    Args:
+        settings: of the node.
+        announce: told where it listens, once it serves.
+
+    Raises:
+        FilingnetError: what keeps it from starting, with the mend.
+    """
+    told_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    with closing(FolderLock(settings.folder, "provider node")):
+        provider = Provider(await open_parts(settings, system_clock))
+        try:
+            listen = await provider.start()
+            announce(listen)
+            log.info("node_serves", node=settings.name, **listen)
+            await told_to_end.wait()
+        finally:
+            await provider.stop()
+            log.info("node_stopped", node=settings.name)
+
+
+def _endpoint(view: NetworkView, name: str) -> str:
+    node = view.directory.node(name)
+    return node.endpoint if node is not None else ""

@@ -1,0 +1,92 @@
+"""How a provider's data folder comes to be: it joins the network with the token file that the nation made for it.
+
+Can be begun again after any failure with the same arguments; the settings are written last, and a folder that has them
+holds a node and is never made over.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+from provider_node.master_key import add_master_key_version, load_master_keys
+from provider_node.settings import MIGRATIONS, ProviderSettings
+from provider_node.vault import open_vault
+from shared.clock import Clock, system_clock
+from shared.database import open_database
+from shared.errors import AlreadyExists, InvalidInput, Violation
+from shared.folder_lock import FolderLock
+from shared.joining import join_network, load_credentials, load_signing_key, make_keys
+from shared.network import NetworkView
+from shared.provisions.verification import load_verifier
+from shared.settings import FILE_NAME
+from shared.trust.tokens import EnrolmentToken, make_bearer
+
+PROVIDER = "provider/"
+
+
+def provider_name(token: EnrolmentToken) -> str:
+    """Returns the name of the provider that a token is for.
+
+    Raises:
+        InvalidInput: TOKEN_FOR_ANOTHER, it is for a regulator.
+    """
+    if not token.node_name.startswith(PROVIDER):
+        mend = "use the token file that was made for a provider"
+        raise InvalidInput(
+            f"the token is for {token.node_name}: {mend}",
+            "TOKEN_FOR_ANOTHER",
+            [Violation("token_file", "TOKEN_FOR_ANOTHER", mend)],
+        )
+    return token.node_name
+
+
+async def join_provider(
+    settings: ProviderSettings, token: EnrolmentToken, secret: str, clock: Clock = system_clock
+) -> None:
+    """Joins the network as a provider.
+
+    Args:
+        settings: of the provider, named as the token says.
+        token: where to join, and as whom.
+        secret: the token's secret.
+        clock: tells the time.
+
+    Raises:
+        AlreadyExists: FOLDER_HOLDS_NODE.
+        RemoteError: the nation refused, or could not be reached.
+        FailedPrecondition: the settings, the master key or the nation's answer cannot be used.
+    """
+    folder = settings.folder
+    if (folder / FILE_NAME).exists():
+        raise AlreadyExists(f"{folder} holds a node already: serve it, or choose another folder", "FOLDER_HOLDS_NODE")
+    with closing(FolderLock(folder, "provider node")):
+        _make_secrets(settings)
+        load_verifier(settings.verifier, clock)
+        settings.backend_token()
+        make_keys(settings.signing_key_file, settings.credentials_folder, settings.name)
+        # Whatever could not be opened later is better known now, before the token is used.
+        await open_vault(settings.vault_folder, load_master_keys(settings.master_key_source)).close()
+        database = open_database(settings.database, MIGRATIONS)
+        try:
+            view = NetworkView(database)
+            await view.load()
+            key = load_signing_key(settings.signing_key_file)
+            credentials = load_credentials(settings.credentials_folder, settings.name)
+            await join_network(token, secret, credentials, key, "", view)
+        finally:
+            await database.close()
+        settings.write()
+
+
+def _make_secrets(settings: ProviderSettings) -> None:
+    if not settings.master_key:
+        master_key = Path(settings.master_key_source.removeprefix("file:"))
+        if not master_key.exists():
+            add_master_key_version(master_key)
+    if settings.backend_token_file and not Path(settings.backend_token_file).exists():
+        token, _ = make_bearer()
+        descriptor = os.open(settings.backend_token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{token}\n")

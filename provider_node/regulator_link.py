@@ -1,0 +1,142 @@
+"""All that goes between a provider and its regulator: filings up, directives and documents down.
+
+The provider opens every connection; nobody calls it. Whatever is heard from the regulator tells the worker that it is
+there again. When the directory names another jurisdiction for the provider, the link is made anew to that regulator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from provider_node.directives import Directives
+from provider_node.standing import ReadStanding, Standing
+from shared.channel import Peer
+from shared.clock import Clock
+from shared.database import Database
+from shared.delivery.follow import Stream, follow
+from shared.delivery.worker import DeliveryWorker, Route
+from shared.evidence.keys import SigningKey
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import (
+    follow_service_pb2,
+    follow_service_pb2_grpc,
+    intake_service_pb2,
+    intake_service_pb2_grpc,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class RegulatorLink:
+    """Keeps the link for as long as it runs.
+
+    Args:
+        database: holds the outbox.
+        view: the documents held.
+        standing: reads where the provider files.
+        peer: opens the channel to a node of the directory.
+        key: signs batches.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        view: NetworkView,
+        standing: ReadStanding,
+        peer: Callable[[str], Peer],
+        key: SigningKey,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._view = view
+        self._standing = standing
+        self._peer = peer
+        self._key = key
+        self._clock = clock
+        self._worker: DeliveryWorker | None = None
+
+    def wake(self) -> None:
+        """Tells the worker that something was queued."""
+        if self._worker is not None:
+            self._worker.wake()
+
+    async def run(self) -> None:
+        """Delivers and follows until cancelled, or until the provider's jurisdiction changes."""
+        standing = self._standing()
+        peer = self._peer(standing.regulator)
+        worker = self._make_worker(standing, peer)
+        self._worker = worker
+        tasks = [
+            asyncio.create_task(work)
+            for work in (
+                worker.run(),
+                self._follow_directives(standing, peer, worker),
+                self._follow_documents(peer, worker),
+                self._until_moved(standing),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._worker = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await peer.close()
+
+    def _make_worker(self, standing: Standing, peer: Peer) -> DeliveryWorker:
+        stub = peer.stub(intake_service_pb2_grpc.IntakeServiceStub)
+
+        async def submit(
+            request: intake_service_pb2.SubmitEntriesRequest, seconds: float
+        ) -> intake_service_pb2.SubmitEntriesResponse:
+            response: intake_service_pb2.SubmitEntriesResponse = await stub.SubmitEntries(request, timeout=seconds)
+            return response
+
+        route = Route(standing.regulator, standing.jurisdiction, standing.name, self._key, self._view.key_ring)
+        return DeliveryWorker(self._database, route, submit, self._clock)
+
+    async def _follow_directives(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
+        directives = Directives(self._database, standing.name, standing.jurisdiction, self._view.key_ring)
+        stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
+
+        async def open_stream() -> Stream[follow_service_pb2.FollowDirectivesResponse]:
+            request = follow_service_pb2.FollowDirectivesRequest(cursor=await directives.cursor())
+            stream: Stream[follow_service_pb2.FollowDirectivesResponse] = stub.FollowDirectives(request)
+            return stream
+
+        async def take(page: follow_service_pb2.FollowDirectivesResponse) -> None:
+            worker.peer_spoke()
+            await directives.take(page)
+
+        await follow("directives", open_stream, take)
+
+    async def _follow_documents(self, peer: Peer, worker: DeliveryWorker) -> None:
+        stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
+
+        async def open_stream() -> Stream[follow_service_pb2.FollowDocumentsResponse]:
+            directory, policy = self._view.versions
+            request = follow_service_pb2.FollowDocumentsRequest(directory_version=directory, policy_version=policy)
+            stream: Stream[follow_service_pb2.FollowDocumentsResponse] = stub.FollowDocuments(request)
+            return stream
+
+        async def take(page: follow_service_pb2.FollowDocumentsResponse) -> None:
+            worker.peer_spoke()
+            await self._view.install(page.documents)
+
+        await follow("documents", open_stream, take)
+
+    async def _until_moved(self, standing: Standing) -> None:
+        while True:
+            ticket = self._view.changes.ticket()
+            now = self._standing().jurisdiction
+            if now != standing.jurisdiction:
+                log.info("jurisdiction_changed", before=standing.jurisdiction, now=now)
+                return
+            await ticket.wait()

@@ -1,0 +1,80 @@
+"""The provider's own standing in the network: what a regulator judges its filings by, read from the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.errors import FailedPrecondition
+from shared.evidence.names import regulator_of
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import directory_pb2
+from shared.provisions.filings import FilingContext, ProviderState
+from shared.provisions.licences import Licence, LicenceState
+from shared.provisions.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A provider as its regulator sees it.
+
+    Attributes:
+        name: the provider's node name.
+        jurisdiction: GB/T 2260; its regulator is the one it files with (Art. 3).
+        licence: None where the directory has none (Art. 4).
+        state: whether it may take part.
+        policies: in order of version.
+    """
+
+    name: str
+    jurisdiction: str
+    licence: Licence | None
+    state: ProviderState
+    policies: Sequence[Policy]
+
+    @property
+    def regulator(self) -> str:
+        """The node name of the regulator it files with."""
+        return regulator_of(self.jurisdiction)
+
+    def context(self, now: datetime) -> FilingContext:
+        """Returns what filings made now are judged against."""
+        return FilingContext(
+            licence=self.licence,
+            provider_state=self.state,
+            provider_jurisdiction=self.jurisdiction,
+            regulator_jurisdiction=self.jurisdiction,
+            policies=self.policies,
+            now=now,
+        )
+
+
+ReadStanding = Callable[[], Standing]
+"""Reads the provider's standing by the newest documents."""
+
+
+def read_standing(view: NetworkView, name: str) -> Standing:
+    """Reads a provider's standing from the documents a node holds.
+
+    Args:
+        view: the documents.
+        name: the provider's node name.
+
+    Raises:
+        FailedPrecondition: NOT_JOINED, or NOT_IN_DIRECTORY where the nation removed it.
+    """
+    node = view.directory.node(name)
+    if node is None:
+        raise FailedPrecondition(f"the directory has no {name}: ask the nation's office why", "NOT_IN_DIRECTORY")
+    licence = _licence(node.licence) if node.HasField("licence") else None
+    return Standing(name, node.jurisdiction, licence, ProviderState(node.state), view.policies)
+
+
+def _licence(message: directory_pb2.Licence) -> Licence:
+    return Licence(
+        message.number,
+        message.start_time.ToDatetime(UTC),
+        message.end_time.ToDatetime(UTC),
+        LicenceState(message.state),
+    )

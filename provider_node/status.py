@@ -1,0 +1,75 @@
+"""How the node stands: its deliveries, its documents and its certificate, for whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from provider_node.standing import ReadStanding
+from shared.database import Database, Transaction
+from shared.delivery.outbox import DestinationStatus, destination_statuses
+from shared.network import NetworkView
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """The state of the node.
+
+    Attributes:
+        accounts: how many there are at this node.
+    """
+
+    name: str
+    jurisdiction: str
+    destinations: Sequence[DestinationStatus]
+    certificate_expire_time: datetime
+    directory_version: int
+    policy_version: int
+    accounts: int
+    software_version: str
+
+
+class StatusReader:
+    """Reads the state.
+
+    Args:
+        database: the node's own.
+        view: the documents it holds.
+        standing: reads its standing.
+        certificate_expire_time: reads when its certificate ends.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        view: NetworkView,
+        standing: ReadStanding,
+        certificate_expire_time: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._view = view
+        self._standing = standing
+        self._certificate_expire_time = certificate_expire_time
+
+    async def read(self) -> NodeStatus:
+        """Reads the state as it is now."""
+
+        def work(transaction: Transaction) -> tuple[list[DestinationStatus], int]:
+            ((accounts,),) = transaction.execute("SELECT COUNT(*) FROM account")
+            return destination_statuses(transaction), accounts
+
+        destinations, accounts = await self._database.read(work)
+        standing = self._standing()
+        directory_version, policy_version = self._view.versions
+        return NodeStatus(
+            name=standing.name,
+            jurisdiction=standing.jurisdiction,
+            destinations=destinations,
+            certificate_expire_time=self._certificate_expire_time(),
+            directory_version=directory_version,
+            policy_version=policy_version,
+            accounts=accounts,
+            software_version=version("filingnet"),
+        )

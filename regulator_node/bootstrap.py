@@ -1,0 +1,346 @@
+"""Wires a regulator: the only place where its parts are made and put together.
+
+A node starts only when everything it needs is there and fits: settings, keys, register, directory, ports. It stops in
+an order that loses nothing: it says that it no longer serves, ends what it follows, lets the calls under way finish,
+and closes the register last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from regulator_node.audit import Audit
+from regulator_node.enrolment_servicer import EnrolmentServicer
+from regulator_node.filing_servicer import FilingServicer, FilingUses
+from regulator_node.follow_servicer import FollowServicer
+from regulator_node.followers import Following, follow_nation, follow_provinces, for_ever
+from regulator_node.intake import Intake
+from regulator_node.intake_servicer import IntakeServicer
+from regulator_node.log import RegisterLog
+from regulator_node.national import NationalOffice
+from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
+from regulator_node.officers import OfficerTokens
+from regulator_node.own_keys import (
+    check_signing_key,
+    issue_own,
+    load_authority,
+    load_credentials,
+    load_signing_key,
+    office_settings,
+)
+from regulator_node.review import Review
+from regulator_node.settings import MIGRATIONS, RegulatorSettings
+from regulator_node.status import StatusReader
+from regulator_node.witness import Witness
+from regulator_node.witness_servicer import WitnessServicer
+from shared.changes import Changes
+from shared.channel import Peer, translated
+from shared.clock import Clock, system_clock
+from shared.database import Database, Transaction, open_database
+from shared.folder_lock import FolderLock
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import (
+    enrolment_service_pb2,
+    enrolment_service_pb2_grpc,
+    follow_service_pb2_grpc,
+    intake_service_pb2_grpc,
+    witness_service_pb2_grpc,
+)
+from shared.pb.filingnet.regulator.v1 import filing_service_pb2_grpc, network_service_pb2_grpc
+from shared.server import NodeServer
+from shared.trust.authentication import Authenticator
+from shared.trust.authority import Authority
+from shared.trust.callers import Role
+from shared.trust.credentials import Credentials
+from shared.trust.methods import METHODS, methods_at
+from shared.trust.names import NATION
+
+RENEW_SECONDS = 30.0
+"""How long the nation may take to sign a renewed certificate."""
+
+WATCH_SECONDS = 1.0
+"""How often a shared database is asked whether another process of this node changed it."""
+
+METHODS_OF_OFFICERS = {method: roles for method, roles in METHODS.items() if method.startswith(SERVICE)}
+"""The rows of NetworkService, whose methods for the nation alone a province refuses by itself."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a regulator is made of.
+
+    Attributes:
+        settings: see RegulatorSettings.
+        clock: tells the time.
+        database: the register.
+        view: the documents held.
+        credentials: the TLS key and certificate.
+        register_log: appends to the own log.
+        log_changes: told when any log in the register grew.
+        authority: the CA; None at a province.
+    """
+
+    settings: RegulatorSettings
+    clock: Clock
+    database: Database
+    view: NetworkView
+    credentials: Credentials
+    register_log: RegisterLog
+    log_changes: Changes
+    authority: Authority | None
+
+
+async def open_parts(settings: RegulatorSettings, clock: Clock) -> Parts:
+    """Opens the keys and the register, and checks that they belong together.
+
+    Args:
+        settings: of the node.
+        clock: tells the time.
+
+    Returns:
+        The parts; their database is to be closed.
+
+    Raises:
+        FailedPrecondition: what is missing or does not fit, with the mend.
+    """
+    key = load_signing_key(settings)
+    credentials = load_credentials(settings)
+    authority = load_authority(settings) if settings.is_nation else None
+    database = open_database(settings.database, MIGRATIONS)
+    try:
+        view = NetworkView(database)
+        await view.load()
+        check_signing_key(view, settings.name, key)
+        register_log = RegisterLog(settings.name, settings.jurisdiction, key)
+        await database.write(lambda transaction: register_log.create(transaction, clock()))
+    except BaseException:
+        await database.close()
+        raise
+    return Parts(settings, clock, database, view, credentials, register_log, Changes(), authority)
+
+
+class Regulator:
+    """One regulator that runs.
+
+    Args:
+        parts: opened, and closed by `stop`.
+
+    Attributes:
+        audit: the trail of officers' calls.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._office = _office(parts, parts.authority) if parts.authority is not None else None
+        self._witness = Witness(parts.register_log, parts.clock)
+        self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.clock)
+        self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
+        self._intake = self._make_intake()
+        self._server = self._make_server()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> Mapping[str, str]:
+        """Binds its ports, begins to serve and to follow.
+
+        Returns:
+            Where it listens: network, public and operator.
+
+        Raises:
+            FailedPrecondition: PORT_IN_USE and what else keeps it from listening.
+        """
+        settings, credentials = self._parts.settings, self._parts.credentials
+        listen = {
+            "network": await self._server.listen(
+                settings.network_listen, credentials.server_credentials(require_client=True)
+            ),
+            "public": await self._server.listen(
+                settings.public_listen, credentials.server_credentials(require_client=False)
+            ),
+            "operator": await self._server.listen(f"unix:{settings.operator_socket.absolute()}", None),
+        }
+        await self._server.start()
+        for name, work in self._upkeep().items():
+            self._tasks.append(asyncio.create_task(for_ever(name, work)))
+        self._server.set_serving(True)
+        return listen
+
+    async def stop(self) -> None:
+        """Stops: not serving, no more following, calls under way to their end, then closed."""
+        self._server.set_serving(False)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.stop(self._parts.settings.shutdown_seconds)
+        self._intake.close()
+        await self._parts.database.close()
+
+    def _make_intake(self) -> IntakeServicer:
+        parts = self._parts
+        intake = Intake(parts.register_log, feed_regions=parts.settings.is_nation)
+        return IntakeServicer(
+            parts.database, intake, parts.settings.jurisdiction, parts.view, parts.clock, parts.log_changes
+        )
+
+    def _make_server(self) -> NodeServer:
+        parts, jurisdiction = self._parts, self._parts.settings.jurisdiction
+        authenticator = Authenticator(
+            directory=lambda: parts.view.directory,
+            clock=parts.clock,
+            jurisdiction=jurisdiction,
+            local_role=Role.OPERATOR,
+            officer_tokens=self._officers.caller,
+        )
+        server = NodeServer(authenticator, methods=_methods_at(parts.settings.name))
+        server.add(intake_service_pb2_grpc.add_IntakeServiceServicer_to_server, self._intake)
+        server.add(
+            follow_service_pb2_grpc.add_FollowServiceServicer_to_server,
+            FollowServicer(parts.database, jurisdiction, parts.log_changes, parts.view.changes),
+        )
+        server.add(
+            witness_service_pb2_grpc.add_WitnessServiceServicer_to_server,
+            WitnessServicer(parts.database, self._witness, parts.view, parts.log_changes),
+        )
+        if self._office is not None:
+            server.add(
+                enrolment_service_pb2_grpc.add_EnrolmentServiceServicer_to_server, EnrolmentServicer(self._office)
+            )
+        server.add(
+            network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
+        )
+        server.add(filing_service_pb2_grpc.add_FilingServiceServicer_to_server, self._make_filing_servicer())
+        return server
+
+    def _make_filing_servicer(self) -> FilingServicer:
+        parts = self._parts
+        review = Review(
+            parts.database,
+            parts.register_log,
+            parts.view.policy_at,
+            parts.clock,
+            feed_regions=parts.settings.is_nation,
+            on_change=parts.log_changes.notify,
+        )
+        return FilingServicer(FilingUses.of(parts.database, review), self.audit)
+
+    def _network_affairs(self) -> NetworkAffairs:
+        parts = self._parts
+        return NetworkAffairs(
+            name=parts.settings.name,
+            database=parts.database,
+            view=parts.view,
+            office=self._office,
+            officers=self._officers,
+            audit=self.audit,
+            status=StatusReader(parts.settings.jurisdiction),
+            credentials=parts.credentials,
+            clock=parts.clock,
+        )
+
+    def _upkeep(self) -> dict[str, Callable[[], Awaitable[object]]]:
+        parts = self._parts
+        following = Following(parts.database, parts.view, self._peer, parts.log_changes, parts.clock)
+        upkeep: dict[str, Callable[[], Awaitable[object]]] = {
+            "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
+            "trusted CAs": self._trust_for_ever,
+        }
+        if parts.database.dialect == "postgresql":
+            upkeep["documents of other processes"] = parts.view.refresh_for_ever
+            upkeep["log of other processes"] = self._watch_log
+        if self._parts.settings.is_nation:
+            upkeep["provinces"] = partial(follow_provinces, following, self._witness)
+        else:
+            upkeep["nation"] = partial(follow_nation, following)
+        return upkeep
+
+    async def _renew(self, certificate_request: str) -> str:
+        parts = self._parts
+        if parts.authority is not None:
+            return await issue_own(parts.database, parts.authority, certificate_request, parts.settings, parts.clock)
+        peer = self._peer(NATION)
+        try:
+            stub = peer.stub(enrolment_service_pb2_grpc.EnrolmentServiceStub)
+            request = enrolment_service_pb2.RenewCertificateRequest(certificate_request=certificate_request)
+            response = await translated(stub.RenewCertificate(request, timeout=RENEW_SECONDS))
+        finally:
+            await peer.close()
+        return str(response.certificate_chain)
+
+    async def _trust_for_ever(self) -> None:
+        view = self._parts.view
+        while True:
+            ticket = view.changes.ticket()
+            self._parts.credentials.trust(view.directory.ca_certificates)
+            await ticket.wait()
+
+    def _peer(self, name: str) -> Peer:
+        return Peer(name, partial(_endpoint, self._parts.view, name), self._parts.credentials)
+
+    async def _watch_log(self) -> None:
+        known = -1
+        while True:
+            size = await self._parts.database.read(_all_sizes)
+            if size != known:
+                known = size
+                self._parts.log_changes.notify()
+            await asyncio.sleep(WATCH_SECONDS)
+
+
+async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, str]], None]) -> None:
+    """Runs a regulator until the process is told to end (SIGTERM, SIGINT).
+
+    Args:
+        settings: of the node.
+        announce: told where it listens, once it serves.
+
+    Raises:
+        FilingnetError: what keeps it from starting, with the mend.
+    """
+    told_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    with closing(FolderLock(settings.folder, "data of a regulator")):
+        regulator = Regulator(await open_parts(settings, system_clock))
+        try:
+            listen = await regulator.start()
+            announce(listen)
+            log.info("node_serves", node=settings.name, **listen)
+            await told_to_end.wait()
+        finally:
+            await regulator.stop()
+            log.info("node_stopped", node=settings.name)
+
+
+def _office(parts: Parts, authority: Authority) -> NationalOffice:
+    return NationalOffice(
+        parts.database,
+        parts.register_log,
+        parts.view,
+        authority,
+        office_settings(parts.settings),
+        parts.clock,
+        on_change=parts.log_changes.notify,
+    )
+
+
+def _methods_at(name: str) -> Mapping[str, frozenset[Role]]:
+    # What officers ask of the wrong regulator is let through to be answered with where the nation is.
+    return {**METHODS_OF_OFFICERS, **methods_at(name)}
+
+
+def _endpoint(view: NetworkView, name: str) -> str:
+    node = view.directory.node(name)
+    return node.endpoint if node is not None else ""
+
+
+def _all_sizes(transaction: Transaction) -> int:
+    return sum(size for (size,) in transaction.execute("SELECT size FROM log"))

@@ -1,0 +1,196 @@
+"""Which filings a query is about, and what that means in SQL.
+
+A search shows one revision of each account:
+
+- Without a time, the newest revision that the register holds. A withdrawal is a revision like any other, with the state
+  WITHDRAWN.
+- As of a time, the revision that held then: of those filed by then and in effect by then, the highest; with the state
+  it had then, so that a later decision is not shown. An account whose first revision had not taken effect is not shown.
+
+Pages belong together. The first one notes the filed time of the newest filing of the register, and the later ones show
+the register as it stood with that filing: an account that is filed anew in between is found where it was, once. This is
+exact because the entries of a log never go back in time (`log.RegisterLog.append`); in a copy of another log that lags
+behind, a filing that arrives in between counts from the time at which it was filed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import peewee
+
+from regulator_node.register import ACCEPTED, FILED, RETURNED
+from regulator_node.registered_filing import Position
+from regulator_node.tables import INDEXED_COLUMNS, LATER_FILING, NEWEST, FilingTable
+from regulator_node.text_index import TextQuery, parse_query
+
+END_OF_TIME: Final = 2**62
+"""Later than any time in the register, in microseconds since 1970."""
+
+
+class Order(IntEnum):
+    """Order of filings by filed time, with the numbers of the wire."""
+
+    NEWEST_FIRST = 1
+    OLDEST_FIRST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FilingFilter:
+    """Which filings. What is empty, 0 or None does not filter.
+
+    Attributes:
+        jurisdiction: where filed, GB/T 2260.
+        provider: the provider's node name.
+        category: category code.
+        subject_kind: number of the subject kind.
+        subject_region: region of the subject, GB/T 2260.
+        state: number of the state.
+        filed_from: filed at or after, microseconds since 1970.
+        filed_before: filed before, microseconds since 1970.
+        text: in the public names, see text_index.
+        as_of: the register as it stood at this time, microseconds since 1970; None for now.
+    """
+
+    jurisdiction: str = ""
+    provider: str = ""
+    category: str = ""
+    subject_kind: int = 0
+    subject_region: str = ""
+    state: int = 0
+    filed_from: int | None = None
+    filed_before: int | None = None
+    text: str = ""
+    as_of: int | None = None
+
+    def text_query(self) -> TextQuery | None:
+        """Returns what its text searches for; None without a text.
+
+        Raises:
+            InvalidInput: TEXT_TOO_SHORT.
+        """
+        return parse_query(self.text) if self.text else None
+
+    def equalities(self) -> Mapping[str, str | int]:
+        """Returns the values that columns with an index must have."""
+        return {column: value for column in INDEXED_COLUMNS if (value := getattr(self, column))}
+
+    def digest(self, order: Order) -> bytes:
+        """Returns what binds a page token to this filter and an order: 32 bytes."""
+        values = tuple(getattr(self, name) for name in self.__slots__)
+        return hashlib.sha256(repr((int(order), *values)).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A filter at a state of the register.
+
+    Attributes:
+        filter: which filings.
+        known: filed time of the last filing that is taken into account; None for all there are.
+    """
+
+    filter: FilingFilter
+    known: int | None
+
+    @classmethod
+    def of(cls, filing_filter: FilingFilter, pinned: int | None) -> Selection:
+        """Selects by a filter.
+
+        Args:
+            filing_filter: which filings.
+            pinned: filed time of the newest filing when the first page was read; None for the first page.
+        """
+        times = [time for time in (pinned, filing_filter.as_of) if time is not None]
+        return cls(filing_filter, min(times, default=None))
+
+    def conditions(self, filing: FilingTable) -> list[peewee.Expression]:
+        """Returns what a revision must be, apart from being the one of its account that is shown."""
+        given = self.filter
+        found = [getattr(filing, column) == value for column, value in given.equalities().items() if column != "state"]
+        if given.state:
+            found.append(self._has_state(filing))
+        first, last = self.filed_times()
+        if first > 0:
+            found.append(filing.filed_time >= first)
+        if last < END_OF_TIME:
+            found.append(filing.filed_time <= last)
+        if given.as_of is not None:
+            found.append(filing.effective_time <= given.as_of)
+        return found
+
+    def filed_times(self) -> tuple[int, int]:
+        """Returns the first and the last filed time that is selected, in microseconds since 1970."""
+        given = self.filter
+        ends = [END_OF_TIME if self.known is None else self.known]
+        if given.filed_before is not None:
+            ends.append(given.filed_before - 1)
+        return given.filed_from or 0, min(ends)
+
+    def index_values(self) -> Mapping[str, str | int]:
+        """Returns the columns, with their values, whose index finds every filing that is selected."""
+        values = dict(self.filter.equalities())
+        if self.filter.as_of is not None and self.filter.state == FILED:
+            # Those decided later were FILED then.
+            del values["state"]
+        return values
+
+    def shown(self, filing: FilingTable) -> peewee.Expression:
+        """Returns when a revision is the one of its account that is shown."""
+        if self.known is None:
+            return NEWEST == peewee.SQL("1")
+        return filing.superseded_time.is_null() | self.shown_though_replaced(filing)
+
+    def shown_though_replaced(self, filing: FilingTable) -> peewee.Expression:
+        """Returns when a revision that was replaced is nevertheless the one that is shown."""
+        if self.filter.as_of is None:
+            return filing.superseded_time > self.known
+        later = LATER_FILING
+        replacement = peewee.fn.EXISTS(
+            later.select(peewee.SQL("1")).where(
+                (later.jurisdiction == filing.jurisdiction)
+                & (later.provider == filing.provider)
+                & (later.account_id == filing.account_id)
+                & (later.revision > filing.revision)
+                & (later.filed_time <= self.known)
+                & (later.effective_time <= self.filter.as_of)
+            )
+        )
+        none: peewee.Expression = ~replacement
+        return none
+
+    def _has_state(self, filing: FilingTable) -> peewee.Expression:
+        state, as_of = self.filter.state, self.filter.as_of
+        if as_of is None:
+            return filing.state == state
+        if state == FILED:
+            return (filing.state == FILED) | (filing.decided_time > as_of)
+        if state in (ACCEPTED, RETURNED):
+            return (filing.state == state) & (filing.decided_time <= as_of)
+        return filing.state == state
+
+
+def beyond(filing: FilingTable, order: Order, place: Position) -> peewee.Expression:
+    """Returns when a filing comes after a place in an order."""
+    here = peewee.Tuple(filing.filed_time, filing.jurisdiction, filing.log_index)
+    there = peewee.Tuple(*place)
+    found: peewee.Expression = here < there if order is Order.NEWEST_FIRST else here > there
+    return found
+
+
+def up_to(filing: FilingTable, order: Order, place: Position) -> peewee.Expression:
+    """Returns when a filing comes before a place in an order, or is there."""
+    here = peewee.Tuple(filing.filed_time, filing.jurisdiction, filing.log_index)
+    there = peewee.Tuple(*place)
+    found: peewee.Expression = here >= there if order is Order.NEWEST_FIRST else here <= there
+    return found
+
+
+def ordering(filing: FilingTable, order: Order) -> list[peewee.Ordering]:
+    """Returns the ORDER BY of an order."""
+    columns = (filing.filed_time, filing.jurisdiction, filing.log_index)
+    return [column.desc() if order is Order.NEWEST_FIRST else column.asc() for column in columns]

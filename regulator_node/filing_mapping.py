@@ -1,0 +1,139 @@
+"""Between the register's API on the wire and its use cases. Copies fields and judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from regulator_node.filing_filter import FilingFilter, Order
+from regulator_node.registered_filing import RegisteredFiling
+from regulator_node.review import Outcome, Verdict, VerdictResult
+from regulator_node.statistics import STATE_NAMES, Count
+from shared.clock import from_micros
+from shared.identifiers import id_text
+from shared.pb.filingnet.regulator.v1 import filing_service_pb2 as wire
+from shared.provisions.subjects import SubjectKind
+
+VERDICTS_A_LINE: Final = 3
+"""Verdicts of the longest names that fit into the 500 characters of an audit entry's detail."""
+
+_SECOND: Final = 1_000_000
+_OUTCOMES: Final = {int(outcome): outcome.name.lower() for outcome in Outcome}
+
+
+def filter_from_wire(message: wire.FilingFilter) -> FilingFilter:
+    """Reads a filter that its validation rules passed."""
+    return FilingFilter(
+        jurisdiction=message.jurisdiction,
+        provider=message.provider,
+        category=message.category,
+        subject_kind=message.subject_kind,
+        subject_region=message.subject_region,
+        state=message.state,
+        filed_from=message.filed_from.ToMicroseconds() if message.HasField("filed_from") else None,
+        filed_before=message.filed_before.ToMicroseconds() if message.HasField("filed_before") else None,
+        text=message.text,
+        as_of=message.as_of.ToMicroseconds() if message.HasField("as_of") else None,
+    )
+
+
+def order_from_wire(order: wire.FilingOrder) -> Order:
+    """Reads an order; newest first where none is given."""
+    return Order(order or Order.NEWEST_FIRST)
+
+
+def describe(given: FilingFilter) -> str:
+    """Says in one line what a filter asks for, as the audit keeps it."""
+    values = {name: getattr(given, name) for name in given.__slots__ if getattr(given, name) not in ("", 0, None)}
+    for name in {"filed_from", "filed_before", "as_of"} & values.keys():
+        values[name] = from_micros(values[name]).isoformat()
+    if given.state:
+        values["state"] = STATE_NAMES[given.state]
+    if given.subject_kind:
+        values["subject_kind"] = SubjectKind(given.subject_kind).name.lower()
+    return " ".join(f"{name} {value}" for name, value in values.items()) or "all"
+
+
+def describe_verdicts(request_id: str, verdicts: Sequence[Verdict]) -> list[str]:
+    """Says in some lines who decided what, as the audit keeps it: the log names the regulator and not the officer."""
+    said = [
+        f"{_OUTCOMES[verdict.outcome]} {verdict.provider}/{verdict.account_id} revision {verdict.revision}"
+        f" {verdict.reason}".rstrip()
+        for verdict in verdicts
+    ]
+    return [
+        f"request {request_id}: {', '.join(said[start : start + VERDICTS_A_LINE])}"
+        for start in range(0, len(said), VERDICTS_A_LINE)
+    ]
+
+
+def filing_to_wire(filing: RegisteredFiling) -> wire.Filing:
+    """Returns the message of a filing."""
+    return wire.Filing(
+        jurisdiction=filing.jurisdiction,
+        provider=filing.provider,
+        account_id=id_text(filing.account_id),
+        revision=filing.revision,
+        display_name=filing.display_name,
+        category=filing.category,
+        subject_kind=filing.subject_kind,  # type: ignore[arg-type]
+        person_reference=filing.person_reference or b"",
+        uscc=filing.uscc or "",
+        organisation_name=filing.organisation_name,
+        subject_region=filing.subject_region,
+        state=filing.state,  # type: ignore[arg-type]
+        filed_time=_time(filing.filed_time),
+        effective_time=_time(filing.effective_time),
+        decided_time=None if filing.decided_time is None else _time(filing.decided_time),
+        reason=filing.reason,
+        fields=filing.fields.split(),
+        note=filing.note,
+        log_index=filing.log_index,
+        superseded=filing.superseded_time is not None,
+        etag=filing.etag,
+    )
+
+
+def filings_to_wire(filings: Iterable[RegisteredFiling]) -> list[wire.Filing]:
+    """Returns the messages of filings."""
+    return [filing_to_wire(filing) for filing in filings]
+
+
+def _time(micros: int) -> Timestamp:
+    return Timestamp(seconds=micros // _SECOND, nanos=micros % _SECOND * 1000)
+
+
+def counts_to_wire(counts: Iterable[Count]) -> wire.GetStatisticsResponse:
+    """Returns the answer of counts."""
+    return wire.GetStatisticsResponse(rows=[wire.StatisticsRow(keys=row.keys, count=row.count) for row in counts])
+
+
+def verdicts_from_wire(messages: Iterable[wire.FilingVerdict]) -> list[Verdict]:
+    """Reads verdicts that their validation rules passed."""
+    return [
+        Verdict(
+            provider=message.provider,
+            account_id=message.account_id,
+            revision=message.revision,
+            outcome=Outcome(message.outcome),
+            reason=message.reason,
+            fields=tuple(message.fields),
+            note=message.note,
+            etag=message.etag,
+        )
+        for message in messages
+    ]
+
+
+def results_to_wire(results: Iterable[VerdictResult]) -> wire.DecideFilingsResponse:
+    """Returns the answer of verdicts."""
+    return wire.DecideFilingsResponse(
+        results=[
+            wire.VerdictResult(
+                error_reason=result.error_reason, error_message=result.error_message, log_index=result.log_index
+            )
+            for result in results
+        ]
+    )

@@ -1,0 +1,193 @@
+"""Which streams this regulator follows, kept in step with the directory.
+
+A province follows the nation: its documents, and what was filed elsewhere for subjects of its region (Art. 3). The
+nation follows the log of every province: it begins with one when the directory first names it and stops when it is
+denied. After what a follower stored, the nation cosigns the province's newest verified checkpoint and hands it back; if
+the province is away then, it gets the newest one with the next page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from regulator_node.replication import LogCopy, RegionCopy
+from regulator_node.witness import Witness
+from shared.changes import Changes
+from shared.channel import Peer, RemoteError, translated
+from shared.clock import Clock
+from shared.database import Database
+from shared.delivery.follow import Stream, follow
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import (
+    directory_pb2,
+    follow_service_pb2,
+    follow_service_pb2_grpc,
+    witness_service_pb2,
+    witness_service_pb2_grpc,
+)
+from shared.telemetry import describe_failure
+from shared.trust.names import NATION, jurisdiction_of
+
+HAND_OVER_SECONDS = 10.0
+"""How long a province may take to store a cosignature."""
+
+RESTART_SECONDS = 2.0
+"""After which work in the background that failed is begun anew."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What followers work with.
+
+    Attributes:
+        database: the register.
+        view: the documents held.
+        peer: opens the channel to a regulator of the directory.
+        log_changes: told when a copy grew, because the copies feed the regions.
+        clock: tells the time.
+    """
+
+    database: Database
+    view: NetworkView
+    peer: Callable[[str], Peer]
+    log_changes: Changes
+    clock: Clock
+
+
+async def for_ever(name: str, work: Callable[[], Awaitable[object]]) -> None:
+    """Runs work that is not meant to end, again after each failure, until cancelled.
+
+    Args:
+        name: what it is, for the log.
+        work: begins it.
+    """
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - a failure is logged and must not end the node's upkeep
+            log.warning("background_work_failed", work=name, **describe_failure(error))
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def follow_nation(following: Following) -> None:
+    """Follows the nation as a province does, until cancelled.
+
+    Args:
+        following: what to work with.
+    """
+    peer = following.peer(NATION)
+    region = RegionCopy(following.database, lambda: following.view.directory, following.clock)
+
+    async def open_documents() -> Stream[follow_service_pb2.FollowDocumentsResponse]:
+        directory, policy = following.view.versions
+        request = follow_service_pb2.FollowDocumentsRequest(directory_version=directory, policy_version=policy)
+        stream: Stream[follow_service_pb2.FollowDocumentsResponse] = _stub(peer).FollowDocuments(request)
+        return stream
+
+    async def store_documents(page: follow_service_pb2.FollowDocumentsResponse) -> None:
+        await following.view.install(page.documents)
+
+    async def open_region() -> Stream[follow_service_pb2.FollowRegionResponse]:
+        request = follow_service_pb2.FollowRegionRequest(cursor=await region.cursor())
+        stream: Stream[follow_service_pb2.FollowRegionResponse] = _stub(peer).FollowRegion(request)
+        return stream
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow("documents", open_documents, store_documents))
+            group.create_task(follow("region", open_region, region.store))
+    finally:
+        await peer.close()
+
+
+async def follow_provinces(following: Following, witness: Witness) -> None:
+    """Follows every province of the directory as the nation does, until cancelled.
+
+    Args:
+        following: what to work with.
+        witness: cosigns what was verified.
+    """
+    running: dict[str, asyncio.Task[None]] = {}
+    try:
+        while True:
+            ticket = following.view.changes.ticket()
+            wanted = provinces_to_follow(following.view.directory.nodes)
+            for name in running.keys() - wanted:
+                running.pop(name)
+                log.info("follow_ended", node=name)
+            for name in sorted(wanted - running.keys()):
+                work = partial(_follow_province, following, witness, name)
+                running[name] = asyncio.create_task(for_ever(f"follow {name}", work), name=f"follow {name}")
+            await ticket.wait()
+    finally:
+        for task in running.values():
+            await _end(task)
+
+
+def provinces_to_follow(nodes: Mapping[str, directory_pb2.Node]) -> frozenset[str]:
+    """Returns the names of the provincial regulators whose logs the nation follows: all that are not denied."""
+    return frozenset(
+        name
+        for name, node in nodes.items()
+        if node.role == directory_pb2.NODE_ROLE_PROVINCIAL_REGULATOR and node.state != directory_pb2.NODE_STATE_DENIED
+    )
+
+
+async def _follow_province(following: Following, witness: Witness, name: str) -> None:
+    peer = following.peer(name)
+    copy = LogCopy(following.database, jurisdiction_of(name), lambda: following.view.directory, following.clock)
+    stored = asyncio.Event()
+
+    async def open_log() -> Stream[follow_service_pb2.FollowLogResponse]:
+        request = follow_service_pb2.FollowLogRequest(from_index=await copy.size())
+        stream: Stream[follow_service_pb2.FollowLogResponse] = _stub(peer).FollowLog(request)
+        return stream
+
+    async def store(page: follow_service_pb2.FollowLogResponse) -> None:
+        if await copy.store(page):
+            following.log_changes.notify()
+        stored.set()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(follow(f"log of {name}", open_log, store, on_error=copy.failed))
+            group.create_task(_hand_back_for_ever(following, witness, name, peer, stored))
+    finally:
+        await peer.close()
+
+
+async def _hand_back_for_ever(
+    following: Following, witness: Witness, name: str, peer: Peer, stored: asyncio.Event
+) -> None:
+    # Beside the stream and not in it: a province slow to answer does not delay its own replication.
+    handed = b""
+    while True:
+        await stored.wait()
+        stored.clear()
+        note = await following.database.read(lambda transaction: witness.cosign(transaction, jurisdiction_of(name)))
+        head = note.partition(b"\n\n")[0] if note else b""
+        if note is None or head == handed:
+            continue
+        stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
+        request = witness_service_pb2.SubmitCosignatureRequest(checkpoint=note)
+        try:
+            await translated(stub.SubmitCosignature(request, timeout=HAND_OVER_SECONDS))
+            handed = head
+        except RemoteError as error:
+            log.info("cosignature_not_taken", node=name, reason=error.reason)
+
+
+def _stub(peer: Peer) -> follow_service_pb2_grpc.FollowServiceStub:
+    return peer.stub(follow_service_pb2_grpc.FollowServiceStub)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

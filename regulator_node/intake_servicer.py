@@ -1,0 +1,157 @@
+"""Serves intake: takes batches from this jurisdiction's providers, several at once, within bounds.
+
+A batch is prepared on a thread while another is being written, so that parsing and validation overlap with the disk.
+What waits is bounded in bytes: beyond that a sender is told to come again, and its outbox keeps the batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC
+from functools import partial
+from typing import Final
+
+import grpc
+
+from regulator_node.intake import Intake, prepare
+from regulator_node.log import read_checkpoint
+from shared.changes import Changes
+from shared.clock import Clock
+from shared.database import Database, Transaction
+from shared.errors import Unavailable
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import directory_pb2, intake_service_pb2, intake_service_pb2_grpc
+from shared.provisions.filings import FilingContext, ProviderState
+from shared.provisions.licences import Licence, LicenceState
+from shared.server import current_caller
+from shared.trust.callers import Caller
+
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
+"""Bytes of batches that may be held at once; a batch alone is always taken."""
+
+PREPARING: Final = 2
+"""Batches prepared at once."""
+
+HELD_BATCHES: Final = 8
+"""Batches prepared or being written at once."""
+
+
+class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
+    """Takes batches in.
+
+    Args:
+        database: the register.
+        intake: stores them.
+        jurisdiction: this regulator's.
+        view: the documents held: who the provider is, and the policies.
+        clock: tells the time.
+        log_changes: told when the log grew.
+        max_waiting_bytes: bytes of batches held at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        intake: Intake,
+        jurisdiction: str,
+        view: NetworkView,
+        clock: Clock,
+        log_changes: Changes,
+        *,
+        max_waiting_bytes: int = MAX_WAITING_BYTES,
+    ) -> None:
+        self._database = database
+        self._intake = intake
+        self._jurisdiction = jurisdiction
+        self._view = view
+        self._clock = clock
+        self._log_changes = log_changes
+        self._pool = ThreadPoolExecutor(PREPARING, thread_name_prefix="intake")
+        self._held = asyncio.Semaphore(HELD_BATCHES)
+        self._max_waiting_bytes = max_waiting_bytes
+        self._waiting_bytes = 0
+
+    def close(self) -> None:
+        """Ends the threads, once nobody calls any more."""
+        self._pool.shutdown()
+
+    async def SubmitEntries(  # noqa: N802
+        self, request: intake_service_pb2.SubmitEntriesRequest, context: grpc.aio.ServicerContext
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        """Takes a batch: each entry gets its own result, durable when it is sent."""
+        del context
+        caller = current_caller()
+        directory = self._view.directory
+        async with self._room(request.ByteSize()):
+            work = partial(
+                prepare,
+                request,
+                origin=caller.name,
+                jurisdiction=self._jurisdiction,
+                key_lookup=lambda key_id, origin: directory.key(origin, key_id),
+            )
+            prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            judged_by = self._filing_context(caller)
+            response = await self._database.write(
+                lambda transaction: self._intake.store(transaction, prepared, judged_by)
+            )
+        if response.acknowledgements:
+            self._log_changes.notify()
+        return response
+
+    async def GetHighWaterMark(  # noqa: N802
+        self, request: intake_service_pb2.GetHighWaterMarkRequest, context: grpc.aio.ServicerContext
+    ) -> intake_service_pb2.GetHighWaterMarkResponse:
+        """Tells how far the caller's stream was answered."""
+        del request, context
+        name = current_caller().name
+
+        def read(transaction: Transaction) -> tuple[int, bytes]:
+            rows = transaction.execute(
+                "SELECT sequence FROM stream_position WHERE jurisdiction = ? AND origin = ?",
+                (self._jurisdiction, name),
+            )
+            return int(rows[0][0]) if rows else 0, read_checkpoint(transaction, self._jurisdiction)
+
+        sequence, checkpoint = await self._database.read(read)
+        return intake_service_pb2.GetHighWaterMarkResponse(
+            sequence=sequence, checkpoint=checkpoint, jurisdiction=self._jurisdiction
+        )
+
+    @asynccontextmanager
+    async def _room(self, size: int) -> AsyncIterator[None]:
+        if self._waiting_bytes and self._waiting_bytes + size > self._max_waiting_bytes:
+            raise Unavailable("this regulator is taking in as much as it can hold: send again", "INTAKE_BUSY")
+        self._waiting_bytes += size
+        try:
+            async with self._held:
+                yield
+        finally:
+            self._waiting_bytes -= size
+
+    def _filing_context(self, caller: Caller) -> FilingContext:
+        node = self._view.directory.node(caller.name)
+        return FilingContext(
+            licence=licence_of(node) if node is not None else None,
+            provider_state=ProviderState(node.state) if node is not None else None,
+            provider_jurisdiction=node.jurisdiction if node is not None else "",
+            regulator_jurisdiction=self._jurisdiction,
+            policies=self._view.policies,
+            now=self._clock(),
+        )
+
+
+def licence_of(node: directory_pb2.Node) -> Licence | None:
+    """Returns a provider's licence as the rules see it; None where the directory names none (Art. 4)."""
+    if not node.HasField("licence"):
+        return None
+    licence = node.licence
+    return Licence(
+        licence.number,
+        licence.start_time.ToDatetime(UTC),
+        licence.end_time.ToDatetime(UTC),
+        LicenceState(licence.state),
+    )

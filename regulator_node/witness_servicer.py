@@ -1,0 +1,41 @@
+"""Takes this regulator's checkpoints back, cosigned by another: from then on what lies below them is final."""
+
+from __future__ import annotations
+
+import grpc
+
+from regulator_node.witness import Witness
+from shared.changes import Changes
+from shared.database import Database
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import witness_service_pb2, witness_service_pb2_grpc
+from shared.server import current_caller
+
+
+class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
+    """Stores cosignatures.
+
+    Args:
+        database: the register.
+        witness: verifies and stores them.
+        view: the documents held; the cosigner's keys are in its directory.
+        log_changes: told of a stored one, so that providers hear that their filings are final.
+    """
+
+    def __init__(self, database: Database, witness: Witness, view: NetworkView, log_changes: Changes) -> None:
+        self._database = database
+        self._witness = witness
+        self._view = view
+        self._log_changes = log_changes
+
+    async def SubmitCosignature(  # noqa: N802
+        self, request: witness_service_pb2.SubmitCosignatureRequest, context: grpc.aio.ServicerContext
+    ) -> witness_service_pb2.SubmitCosignatureResponse:
+        """Stores a cosigned checkpoint of this regulator's log."""
+        del context
+        checkpoint, caller, keys = request.checkpoint, current_caller().name, self._view.directory.key_ring()
+        size = await self._database.write(
+            lambda transaction: self._witness.store_cosignature(transaction, checkpoint, keys, caller)
+        )
+        self._log_changes.notify()
+        return witness_service_pb2.SubmitCosignatureResponse(size=size)

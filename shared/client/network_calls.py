@@ -1,0 +1,167 @@
+"""The network's own affairs as officers and operators see them: who takes part, by which policy, how fresh it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+from shared.client.connection import Connection
+from shared.client.officer_mapping import (
+    audit_entry_from_wire,
+    licence_to_wire,
+    node_from_wire,
+    status_from_wire,
+    time_from_wire,
+    time_to_wire,
+)
+from shared.client.officer_types import (
+    AuditEntry,
+    EnrolmentTokenFile,
+    NodeChange,
+    NodeInfo,
+    NodeState,
+    OfficerCertificate,
+    OfficerRole,
+    OfficerToken,
+    RegulatorStatus,
+)
+from shared.mapping.policy import policy_from_wire, policy_to_wire
+from shared.pb.filingnet.regulator.v1 import network_service_pb2, network_service_pb2_grpc
+from shared.provisions.licences import Licence
+from shared.provisions.policy import Policy
+
+PAGE_ROWS: Final = 500
+
+
+class NetworkCalls:
+    """The calls of NetworkService; part of `OfficerClient`.
+
+    Args:
+        connection: to the node.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def status(self) -> RegulatorStatus:
+        """Reads the node's state."""
+        answer = await self._connection.call(self._network.GetStatus, network_service_pb2.GetStatusRequest())
+        return status_from_wire(answer)
+
+    async def nodes(self) -> AsyncIterator[NodeInfo]:
+        """Iterates over the nodes of the directory, by name."""
+        request = network_service_pb2.ListNodesRequest(page_size=PAGE_ROWS)
+        async for page in self._connection.pages(self._network.ListNodes, request):
+            for node in page.nodes:
+                yield node_from_wire(node)
+
+    async def create_token(
+        self,
+        node_name: str,
+        *,
+        title: str,
+        jurisdiction: str = "",
+        licence: Licence | None = None,
+        lifetime_hours: int = 0,
+    ) -> EnrolmentTokenFile:
+        """Makes a one-time token with which one node may join. The nation's node only.
+
+        Args:
+            node_name: "provider/wave" or "regulator/330000".
+            title: public name of the company or the office.
+            jurisdiction: a provider's; empty for a regulator.
+            licence: a provider's (Art. 4); None for a regulator.
+            lifetime_hours: until the token ends; 0 for 24.
+
+        Raises:
+            AlreadyExists: NODE_EXISTS; InvalidInput: JURISDICTION_MISSING, LICENCE_MISSING.
+        """
+        request = network_service_pb2.CreateEnrolmentTokenRequest(
+            node_name=node_name,
+            title=title,
+            jurisdiction=jurisdiction,
+            licence=licence_to_wire(licence),
+            lifetime_hours=lifetime_hours,
+        )
+        answer = await self._connection.call(self._network.CreateEnrolmentToken, request)
+        return EnrolmentTokenFile(answer.token_file, time_from_wire(answer.expire_time))
+
+    async def set_node_state(self, node_name: str, state: NodeState) -> NodeChange:
+        """Sets whether a node may take part; a denied one is refused at its next call. The nation's node only."""
+        request = network_service_pb2.SetNodeStateRequest(
+            node_name=node_name,
+            state=int(state),  # type: ignore[arg-type]
+        )
+        answer = await self._connection.call(self._network.SetNodeState, request)
+        return NodeChange(node_from_wire(answer.node), answer.directory_version)
+
+    async def set_licence(self, node_name: str, licence: Licence) -> NodeChange:
+        """Sets a provider's licence (Art. 4). The nation's node only."""
+        request = network_service_pb2.SetLicenceRequest(node_name=node_name, licence=licence_to_wire(licence))
+        answer = await self._connection.call(self._network.SetLicence, request)
+        return NodeChange(node_from_wire(answer.node), answer.directory_version)
+
+    async def publish_policy(self, policy: Policy, *, validate_only: bool = False) -> Policy:
+        """Publishes the next policy, or only says what it would be refused for. The nation's node only.
+
+        Raises:
+            InvalidInput: POLICY_SUCCESSION, with what is wrong field by field.
+        """
+        request = network_service_pb2.PublishPolicyRequest(policy=policy_to_wire(policy), validate_only=validate_only)
+        answer = await self._connection.call(self._network.PublishPolicy, request)
+        return policy_from_wire(answer.policy)
+
+    async def policy(self, time: datetime | None = None) -> Policy:
+        """Reads the policy in force at a time, aware; now if left out."""
+        request = network_service_pb2.GetPolicyRequest(time=time_to_wire(time))
+        return policy_from_wire((await self._connection.call(self._network.GetPolicy, request)).policy)
+
+    async def create_officer_token(self, post: str, role: OfficerRole, *, lifetime_hours: int = 0) -> OfficerToken:
+        """Makes a bearer token for an officer of this node.
+
+        Args:
+            post: the officer's post, never a person's name, e.g. "review-desk-2".
+            role: what it may do.
+            lifetime_hours: until the token ends; 0 for 12.
+        """
+        request = network_service_pb2.CreateOfficerTokenRequest(
+            officer=post,
+            role=int(role),  # type: ignore[arg-type]
+            lifetime_hours=lifetime_hours,
+        )
+        answer = await self._connection.call(self._network.CreateOfficerToken, request)
+        return OfficerToken(answer.token, time_from_wire(answer.expire_time))
+
+    async def issue_officer_certificate(
+        self, jurisdiction: str, post: str, role: OfficerRole, certificate_request: str, *, lifetime_hours: int = 0
+    ) -> OfficerCertificate:
+        """Has a certificate for an officer's post signed. The nation's node only.
+
+        Args:
+            jurisdiction: the one the officer serves.
+            post: the officer's post, never a person's name.
+            role: what it may do.
+            certificate_request: PKCS #10 in PEM; the private key stays with the officer.
+            lifetime_hours: until the certificate ends; 0 for 24.
+        """
+        request = network_service_pb2.IssueOfficerCertificateRequest(
+            jurisdiction=jurisdiction,
+            officer=post,
+            role=int(role),  # type: ignore[arg-type]
+            certificate_request=certificate_request,
+            lifetime_hours=lifetime_hours,
+        )
+        answer = await self._connection.call(self._network.IssueOfficerCertificate, request)
+        return OfficerCertificate(answer.certificate_chain, time_from_wire(answer.expire_time))
+
+    async def audit(self) -> AsyncIterator[AuditEntry]:
+        """Iterates over who asked this node for what, newest first."""
+        request = network_service_pb2.ListAuditEntriesRequest(page_size=PAGE_ROWS)
+        async for page in self._connection.pages(self._network.ListAuditEntries, request):
+            for entry in page.entries:
+                yield audit_entry_from_wire(entry)
+
+    @property
+    def _network(self) -> Any:
+        return self._connection.stub(network_service_pb2_grpc.NetworkServiceStub)

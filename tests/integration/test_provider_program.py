@@ -1,0 +1,265 @@
+"""The program provider-node: joins, serves, is asked, is refused plainly, and stops; each as a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import typer.testing
+
+from provider_node.__main__ import app
+from provider_node.settings import ProviderSettings
+from shared import cli
+from shared.client.provider import ProviderClient
+from shared.cluster.made_up import person
+from shared.cluster.ports import Ports
+from shared.cluster.process import Command, NodeProcess
+from shared.errors import FilingnetError
+from tests.integration.provider_samples import (
+    MadeUpNetwork,
+    files_with,
+    joined_folder,
+    made_up_network,
+    planted_person,
+    serving,
+)
+from tests.integration.regulators import (
+    PROVIDER,
+    Running,
+    free_ports,
+    made_up_licence,
+    nation_serving,
+    token_for,
+)
+
+
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    """Ports of this test."""
+    with free_ports() as held:
+        yield held
+
+
+@pytest.fixture
+async def nation(tmp_path: Path, ports: Ports) -> AsyncIterator[Running]:
+    """A nation that serves."""
+    async with nation_serving(tmp_path / "nation", ports) as running:
+        yield running
+
+
+@pytest.fixture
+async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
+    """A network whose nodes are away."""
+    async with made_up_network(tmp_path) as made:
+        yield made
+
+
+async def run(*arguments: str) -> tuple[int, str]:
+    """Runs a command in this process; returns its exit code and all that it said."""
+
+    def invoke() -> tuple[int, str]:
+        result = typer.testing.CliRunner().invoke(app, list(arguments))
+        if isinstance(result.exception, FilingnetError | OSError):
+            return cli.report(result.exception), f"{result.output}error: {result.exception}"
+        return result.exit_code, result.output
+
+    return await asyncio.to_thread(invoke)
+
+
+async def run_alone(*arguments: str) -> tuple[int, str]:
+    """Runs a command as a process, beside a node that is served in this one; returns its exit code and its stdout."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "provider_node", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def token_file(nation: Running, folder: Path, name: str = PROVIDER) -> Path:
+    """A token file for a provider."""
+    file = folder / f"{name.replace('/', '-')}.token"
+    file.write_text(await token_for(nation, name, jurisdiction="100000", licence=made_up_licence()))
+    return file
+
+
+async def test_init_joins_and_is_not_done_twice(nation: Running, tmp_path: Path) -> None:
+    """A folder joins with its token; a second init says that it holds a node and changes nothing."""
+    arguments = ("init", "--data", str(tmp_path / "wave"), "--token-file", str(await token_file(nation, tmp_path)))
+    code, said = await run(*arguments)
+    assert (0, True) == (code, "is ready" in said)
+    settings = ProviderSettings.load(tmp_path / "wave")
+    assert (PROVIDER, "100000") == (settings.name, settings.jurisdiction)
+    assert [] == [
+        path
+        for path in ("signing.pem", "master.key", "tls/tls.pem", "node.toml")
+        if (settings.folder / path).stat().st_mode & 0o077
+    ]
+    before = (settings.folder / "signing.pem").read_bytes()
+    code, said = await run(*arguments)
+    assert (1, True, before) == (code, "holds a node already" in said, (settings.folder / "signing.pem").read_bytes())
+
+
+async def test_init_can_be_asked_again(nation: Running, tmp_path: Path) -> None:
+    """An init that lost the nation's answer, or could not write its settings, works again with the same arguments."""
+    arguments = ("init", "--data", str(tmp_path / "wave"), "--token-file", str(await token_file(nation, tmp_path)))
+    assert 0 == (await run(*arguments))[0]
+    (tmp_path / "wave" / "node.toml").unlink()
+    code, said = await run(*arguments)
+    assert (0, True) == (code, "is ready" in said)
+    copy = ("init", "--data", str(tmp_path / "copy"), "--token-file", str(tmp_path / "provider-wave.token"))
+    code, said = await run(*copy)
+    assert (1, False) == (code, (tmp_path / "copy" / "node.toml").exists())
+
+
+async def test_init_refuses_what_is_no_token(nation: Running, tmp_path: Path) -> None:
+    """A damaged token file, or one for a regulator, is refused before anything is made."""
+    file = await token_file(nation, tmp_path)
+    bent = tmp_path / "bent.token"
+    bent.write_text(file.read_text().replace("jurisdiction: 100000", "jurisdiction: 330000"))
+    regulators = tmp_path / "regulator.token"
+    regulators.write_text(await token_for(nation, "regulator/330000"))
+    for wrong in (bent, regulators, tmp_path / "missing.token"):
+        code, _ = await run("init", "--data", str(tmp_path / "wave"), "--token-file", str(wrong))
+        assert (1, False) == (code, (tmp_path / "wave").exists())
+
+
+async def test_nation_that_is_away_is_unreachable(nation: Running, tmp_path: Path) -> None:
+    """An init whose nation does not answer ends with exit code 3, and can be repeated later."""
+    file = await token_file(nation, tmp_path)
+    text = file.read_text()
+    await nation.regulator.stop()
+    code, _ = await run("init", "--data", str(tmp_path / "wave"), "--token-file", str(file))
+    assert (3, text, False) == (code, file.read_text(), (tmp_path / "wave" / "node.toml").exists())
+
+
+async def test_init_over_tcp_makes_the_token(nation: Running, tmp_path: Path) -> None:
+    """A local API on host:port gets its bearer token at once, in a private file."""
+    file = await token_file(nation, tmp_path)
+    code, _ = await run("init", "--data", str(tmp_path / "wave"), "--token-file", str(file), "--listen", "127.0.0.1:0")
+    settings = ProviderSettings.load(tmp_path / "wave")
+    assert (0, 43) == (code, len(settings.backend_token()))
+    file = await token_file(nation, tmp_path, "provider/open")
+    arguments = ("init", "--data", str(tmp_path / "open"), "--token-file", str(file), "--listen", "0.0.0.0:0")
+    code, said = await run(*arguments)
+    assert (1, True) == (code, "in clear" in said)
+
+
+@pytest.mark.cluster
+async def test_serve_is_asked_and_stops(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """A served folder answers the commands, refuses a second server, tells no identity, and stops with 0."""
+    settings = await joined_folder(tmp_path / "wave", network)
+    data = ("--data", str(settings.folder))
+    command = Command.module(PROVIDER, ("provider_node", "serve", *data), tmp_path / "wave.log", {})
+    node = NodeProcess(command)
+    ready = await node.start()
+    assert (PROVIDER, {"backend": settings.local_api}) == (ready["name"], ready["listen"])
+    async with ProviderClient(settings.local_api) as client:
+        identity = planted_person()
+        subject = await client.register_person(identity, nickname="样例", agreement=await client.agreement())
+        account = await client.open_account(subject.reference, display_name="样例号", category="education")
+        await client.review_account(account.account_id, passed=True)
+    code, said = await run("status", *data, "--json")
+    assert (0, 1) == (code, json.loads(said)["accounts"])
+    code, said = await run("accounts", "list", *data, "--json")
+    assert (0, account.account_id) == (code, json.loads(said)["account_id"])
+    answered = (
+        ("accounts", "show", account.account_id),
+        ("accounts", "history", account.account_id),
+        ("subjects", "show", subject.reference.hex()),
+        ("subjects", "agreement"),
+        ("outbox", "replay", account.account_id),
+        ("audit", "list"),
+        ("keys", "export"),
+    )
+    for code, said in [await run(*arguments, *data) for arguments in answered]:
+        assert (0, []) == (code, [part for part in (identity.real_name, identity.id_number) if part in said]), said
+    refused = (
+        ("receipt", "get", account.account_id, "--output", str(tmp_path / "r")),
+        ("accounts", "show", subject.reference.hex()),
+    )
+    for code, said in [await run(*arguments, *data) for arguments in refused]:
+        assert (1, True) == (code, "error: " in said)
+    with pytest.raises(FilingnetError, match="another process uses the provider node"):
+        await NodeProcess(command).start()
+    assert 0 == await node.stop()
+    assert [] == files_with(tmp_path, identity.real_name, identity.id_number, identity.phone)
+    assert 3 == (await run("status", *data))[0]
+
+
+async def test_commands_before_init_say_so(tmp_path: Path) -> None:
+    """A folder that was never initialised is said; nothing is made of it."""
+    for arguments in (("serve",), ("status",), ("master-key", "rotate")):
+        code, said = await run(*arguments, "--data", str(tmp_path / "nothing"))
+        assert (1, True, False) == (code, "make one with init" in said, (tmp_path / "nothing").exists())
+
+
+async def test_wrong_usage_is_code_two(tmp_path: Path) -> None:
+    """A wrong option or value is wrong usage, and every command explains itself with an example."""
+    data = ("--data", str(tmp_path))
+    assert 2 == (await run("status"))[0]
+    assert 2 == (await run("accounts", "list", *data, "--state", "lost"))[0]
+    for command in (("accounts", "import"), ("subjects", "register"), ("serve",), ("init",), ("master-key", "rotate")):
+        code, said = await run(*command, "--help")
+        assert (0, True) == (code, "Example" in said)
+
+
+async def test_import_from_a_file(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """A file of accounts is imported; a refused row is named, and the exit code says that one was."""
+    settings = await joined_folder(tmp_path / "wave", network)
+    async with serving(settings):
+        async with ProviderClient(settings.local_api) as client:
+            subject = await client.register_person(person(1), nickname="样例", agreement=await client.agreement())
+        file = tmp_path / "accounts.csv"
+        row = f"{subject.reference.hex()},样例,education,{subject.verified_time.isoformat()}"
+        file.write_text(f"subject_reference,display_name,category,reviewed_time\n{row}\n{row}\n,样例,education,\n")
+        code, said = await run_alone("accounts", "import", str(file), "--data", str(settings.folder), "--json")
+        result = json.loads(said)
+        assert (1, 2, [3]) == (code, result["imported"], [failure["row"] for failure in result["failures"]])
+        again = ("--import-id", result["import_id"], "--data", str(settings.folder), "--json")
+        code, said = await run_alone("accounts", "import", str(file), *again)
+        assert (0, 2) == (json.loads(said)["imported"], json.loads(said)["already_imported"])
+
+
+async def test_commands_find_a_local_api_with_tls(network: MadeUpNetwork, ports: Ports, tmp_path: Path) -> None:
+    """The commands read from the settings how the node is reached: address, token and certificate."""
+    token = tmp_path / "backend.token"
+    token.write_text("a" * 43)
+    token.chmod(0o600)
+    settings = await joined_folder(
+        tmp_path / "wave", network, listen=ports.take(), listen_tls=True, backend_token_file=str(token)
+    )
+    async with serving(settings):
+        code, said = await run_alone("status", "--data", str(settings.folder), "--json")
+    assert (0, PROVIDER) == (code, json.loads(said)["name"])
+
+
+async def test_master_key_rotates_while_stopped(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """Rotating wraps every data key anew; the older line can go, and identities are still read."""
+    settings = await joined_folder(tmp_path / "wave", network)
+    async with serving(settings), ProviderClient(settings.local_api) as client:
+        subject = await client.register_person(person(1), nickname="样例", agreement=await client.agreement())
+        code, said = await run_alone("master-key", "rotate", "--data", str(settings.folder))
+        assert (0, True) == (code, "start the node again" in said)
+    code, said = await run_alone("master-key", "rotate", "--data", str(settings.folder))
+    assert (0, True) == (code, "older lines" in said)
+    key_file = settings.folder / "master.key"
+    key_file.write_text(key_file.read_text().splitlines()[-1])
+    async with serving(settings), ProviderClient(settings.local_api) as client:
+        identity = await client.read_identity(subject.reference, purpose="self_check", reader="test")
+        assert person(1).id_number == getattr(identity, "id_number", "")
+
+
+async def test_database_of_the_provider_has_no_identity_column(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """Art. 5(2): outside of the vault there is no column that could hold a name, a number or a telephone."""
+    settings = await joined_folder(tmp_path / "wave", network)
+    connection = sqlite3.connect(settings.folder / "provider.db")
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = {row[1] for table in tables for row in connection.execute(f"PRAGMA table_info({table})")}
+    connection.close()
+    assert set() == columns & {"real_name", "id_number", "phone", "operator", "identity", "contact"}
+    assert "subject" in tables

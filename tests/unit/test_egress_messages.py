@@ -1,0 +1,138 @@
+"""The egress guard on messages of the contracts: where it looks, what it leaves to a grammar, what it tells."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+
+from shared.egress import check_message
+from shared.errors import Violation
+from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, filing_pb2
+from shared.validation import MAX_VIOLATIONS
+
+MOBILE = "13800138000"
+LICENCE_LIKE_A_MOBILE = "13120170002"
+ID_NUMBER = "330106188001010014"  # made up, of a birth in 1880
+
+
+def clean_entry() -> entry_pb2.Entry:
+    entry = entry_pb2.Entry(
+        entry_id="01890a5d-ac96-774b-bcce-b302099a8057", origin="provider/wave", jurisdiction="330000", sequence=1
+    )
+    entry.created_time.FromSeconds(1)
+    entry.filing.account_id = "3f2b8c1e-1380-4013-8000-123456789abc"
+    entry.filing.display_name = "第一财经日报"
+    entry.filing.uscc = "91110000100000019N"
+    entry.filing.organisation_name = "上海第一财经传媒有限公司"
+    entry.filing.reviewed_time.FromSeconds(1)
+    return entry
+
+
+def told(message: Message) -> list[tuple[str, str]]:
+    return [(violation.field, violation.rule) for violation in check_message(message)]
+
+
+def test_passes_a_clean_entry() -> None:
+    """An ordinary filing is no alarm."""
+    assert [] == check_message(clean_entry())
+
+
+@pytest.mark.parametrize("name", ["display_name", "organisation_name"])
+def test_finds_identity_data_in_the_free_texts_of_a_filing(name: str) -> None:
+    """Both free texts of a filing are read, and the violation names the field from the top."""
+    entry = clean_entry()
+    setattr(entry.filing, name, f"新闻{MOBILE}，{ID_NUMBER}")
+
+    assert [(f"filing.{name}", "IDENTITY_NUMBER"), (f"filing.{name}", "MOBILE_NUMBER")] == told(entry)
+
+
+def test_finds_identity_data_in_lists_and_nested_messages() -> None:
+    """Texts in lists, and in messages in lists, are told with their index."""
+    policy = entry_pb2.Entry()
+    policy.policy.categories.add(code="news", title_zh="时政", title_en="News")
+    policy.policy.categories.add(code="law", title_zh=f"法治{MOBILE}", title_en="E00000018")
+    policy.policy.agreement.baselines.extend(["法律法规", ID_NUMBER])
+    decision = entry_pb2.Entry()
+    decision.filing_decision.note = f"请联系{MOBILE}"
+
+    assert [
+        ("policy.agreement.baselines[1]", "IDENTITY_NUMBER"),
+        ("policy.categories[1].title_en", "PASSPORT_NUMBER"),
+        ("policy.categories[1].title_zh", "MOBILE_NUMBER"),
+    ] == sorted(told(policy))
+    assert [("filing_decision.note", "MOBILE_NUMBER")] == told(decision)
+
+
+def test_leaves_fields_with_a_grammar_to_their_validation() -> None:
+    """A licence number that looks like a mobile number passes in its own field, and in no other."""
+    directory = directory_pb2.Directory(version=1)
+    directory.nodes.add(name="provider/wave", title="浪潮", licence={"number": LICENCE_LIKE_A_MOBILE})
+    directory.nodes.add(name="provider/other", title=LICENCE_LIKE_A_MOBILE)
+
+    assert [("nodes[1].title", "MOBILE_NUMBER")] == told(directory)
+
+
+def test_finds_identity_data_in_keys_and_values_of_maps() -> None:
+    """Maps hide nothing, and a key is not told, because a key can be anything."""
+    detail = error_details_pb2.ErrorInfo(reason="OK", domain="filingnet", metadata={"a": MOBILE, "b": "clean"})
+    keyed = error_details_pb2.ErrorInfo(metadata={ID_NUMBER: "clean"})
+    nested = struct_pb2.Struct()
+    nested.fields["a"].list_value.values.add(string_value="clean")
+    nested.fields["a"].list_value.values.add().struct_value.fields["b"].string_value = MOBILE
+
+    assert [("metadata", "MOBILE_NUMBER")] == told(detail)
+    assert [("metadata", "IDENTITY_NUMBER")] == told(keyed)
+    assert [("fields.list_value.values[1].struct_value.fields.string_value", "MOBILE_NUMBER")] == told(nested)
+
+
+def test_does_not_read_bytes() -> None:
+    """A person's random reference is no text, whatever its bytes spell."""
+    entry = clean_entry()
+    entry.filing.person_reference = f"tel: {MOBILE}".encode()
+
+    assert [] == check_message(entry)
+
+
+def test_refuses_fields_that_the_contracts_do_not_know() -> None:
+    """What this version cannot read does not pass, at any depth."""
+    unknown = timestamp_pb2.Timestamp.FromString(b"\x9a\x06\x0b" + MOBILE.encode())
+    top = entry_pb2.Entry.FromString(clean_entry().SerializeToString() + b"\x9a\x06\x0b" + MOBILE.encode())
+    deep = clean_entry()
+    deep.filing.identity_verified_time.MergeFrom(unknown)
+
+    assert [("", "UNKNOWN_FIELD")] == told(top)
+    assert [("filing.identity_verified_time", "UNKNOWN_FIELD")] == told(deep)
+
+
+def test_tells_how_to_mend_and_never_the_value() -> None:
+    """Every violation has a mend, and none repeats what it found."""
+    filing = filing_pb2.Filing(display_name=f"{MOBILE} {ID_NUMBER} E00000018")
+
+    violations = check_message(filing)
+
+    assert [True] * 3 == [len(violation.mend) > 10 for violation in violations]
+    assert [] == [value for value in (MOBILE, ID_NUMBER, "00000018") if value in repr(violations)]
+
+
+def test_fails_closed_on_its_own_errors() -> None:
+    """What cannot be walked through, or is nested without end, is a violation and not an error."""
+    endless = struct_pb2.Struct()
+    inner = endless
+    for _ in range(2000):
+        inner = inner.fields["a"].struct_value
+
+    for message in (endless, None):
+        violations = check_message(message)  # type: ignore[arg-type]
+        assert [("", "GUARD_FAILED")] == [(violation.field, violation.rule) for violation in violations]
+
+
+def test_bounds_what_it_tells() -> None:
+    """A message full of identity data is refused without an answer of its own size."""
+    directory = directory_pb2.Directory(nodes=[{"title": MOBILE}] * (MAX_VIOLATIONS + 1))
+
+    violations = check_message(directory)
+
+    assert MAX_VIOLATIONS == len(violations)
+    assert all(isinstance(violation, Violation) for violation in violations)
