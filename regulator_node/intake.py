@@ -206,7 +206,8 @@ class Intake:
         if not keys:
             return {}
         rows = transaction.execute(
-            "SELECT entry_id, log_index, entry FROM log_entry WHERE jurisdiction = ? AND origin = ?"  # noqa: S608
+            f"SELECT entry_id, log_index, entry FROM log_entry {transaction.by_index('log_entry_id')}"  # noqa: S608
+            " WHERE jurisdiction = ? AND origin = ?"
             f" AND entry_id IN ({', '.join('?' * len(keys))})",
             (self._log.jurisdiction, batch.origin, *keys),
         )
@@ -217,7 +218,8 @@ class Intake:
         if not accounts:
             return {}
         rows = transaction.execute(
-            "SELECT account_id, MAX(revision), MAX(action) FROM filing WHERE jurisdiction = ? AND provider = ?"  # noqa: S608
+            "SELECT account_id, MAX(revision), MAX(action)"  # noqa: S608
+            f" FROM filing {transaction.by_index('filing_account')} WHERE jurisdiction = ? AND provider = ?"
             f" AND account_id IN ({', '.join('?' * len(accounts))}) GROUP BY account_id",
             (self._log.jurisdiction, batch.origin, *accounts),
         )

@@ -35,8 +35,11 @@ MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 PREPARING: Final = 2
 """Batches prepared at once."""
 
-HELD_BATCHES: Final = 8
-"""Batches prepared or being written at once."""
+HELD_BATCHES: Final = 64
+"""Batches prepared or being written at once: so many single filings can share one sync to disk."""
+
+INLINE_ENTRIES: Final = 4
+"""A batch of so few entries is prepared where it arrived: handing it to a thread would cost more than the work."""
 
 
 class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
@@ -93,7 +96,10 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
                 jurisdiction=self._jurisdiction,
                 key_lookup=lambda key_id, origin: directory.key(origin, key_id),
             )
-            prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            if len(request.entries) <= INLINE_ENTRIES:
+                prepared = work()
+            else:
+                prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
             judged_by = self._filing_context(caller)
             response = await self._database.write(
                 lambda transaction: self._intake.store(transaction, prepared, judged_by)

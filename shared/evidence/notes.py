@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,7 +31,8 @@ MAX_SIGNATURES: Final = 64
 """Most signature lines that are read; the format asks for at least 16."""
 
 _KEY_HASH_SIZE: Final = 4
-_FIRST_PRINTABLE: Final = 0x20
+_KEY_NAME: Final = re.compile(r"[^\s+]+")
+_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 Keys = VerifyingKey | Sequence[VerifyingKey]
 """The key of a signer, or several while or after a key is rotated."""
@@ -176,11 +178,11 @@ def find_key(line: NoteSignature, signature_type: int, keys: Keys) -> VerifyingK
 
 
 def _is_key_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(mark.isspace() for mark in name)
+    return _KEY_NAME.fullmatch(name) is not None
 
 
 def _has_control_characters(text: str) -> bool:
-    return any(ord(mark) < _FIRST_PRINTABLE for mark in text if mark != "\n")
+    return _CONTROL_CHARACTER.search(text) is not None
 
 
 def _parse_line(line: str) -> NoteSignature:

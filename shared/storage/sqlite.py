@@ -83,6 +83,10 @@ class SqliteTransaction(Transaction):
     def lock(self, name: str) -> None:
         """Does nothing: there is one writer."""
 
+    def by_index(self, name: str) -> str:
+        """Names the index."""
+        return f"INDEXED BY {name}"
+
     def query(self, query: peewee.Query) -> list[tuple[Any, ...]]:
         """Runs a peewee query."""
         sql, parameters = self._compiler.get_sql_context().sql(query).query()

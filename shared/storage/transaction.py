@@ -57,6 +57,17 @@ class Transaction(ABC):
         """
 
     @abstractmethod
+    def by_index(self, name: str) -> str:
+        """Returns what is written behind a table's name so that a statement goes by an index.
+
+        SQLite plans without knowing how often a value occurs, and takes all rows of one jurisdiction for a handful; it
+        is told. PostgreSQL counts for itself.
+
+        Args:
+            name: of an index of that table.
+        """
+
+    @abstractmethod
     def query(self, query: peewee.Query) -> list[tuple[Any, ...]]:
         """Runs a peewee query.
 
