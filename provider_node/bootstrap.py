@@ -19,6 +19,7 @@ import structlog
 from provider_node.account_servicer import AccountServicer
 from provider_node.accounts import Accounts
 from provider_node.imports import Imports
+from provider_node.licence_watch import watch_licence
 from provider_node.master_key import load_master_keys
 from provider_node.node_servicer import NodeServicer
 from provider_node.regulator_link import RegulatorLink
@@ -195,6 +196,7 @@ class Provider:
             "delivery": self._link.run,
             "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
             "trusted CAs": self._trust_for_ever,
+            "licence": partial(watch_licence, self._standing, parts.view.changes, parts.clock),
         }
 
     async def _renew(self, certificate_request: str) -> str:

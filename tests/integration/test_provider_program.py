@@ -15,7 +15,8 @@ import typer.testing
 from provider_node.__main__ import app
 from provider_node.settings import ProviderSettings
 from shared import cli
-from shared.client.provider import ProviderClient
+from shared.client.provider import AgreementSignature, ProviderClient
+from shared.clock import system_clock
 from shared.cluster.made_up import person
 from shared.cluster.ports import Ports
 from shared.cluster.process import Command, NodeProcess
@@ -184,11 +185,46 @@ async def test_serve_is_asked_and_stops(network: MadeUpNetwork, tmp_path: Path) 
     )
     for code, said in [await run(*arguments, *data) for arguments in refused]:
         assert (1, True) == (code, "error: " in said)
+    second = Command.module(PROVIDER, ("provider_node", "serve", *data), tmp_path / "second.log", {})
     with pytest.raises(FilingnetError, match="another process uses the provider node"):
-        await NodeProcess(command).start()
+        await NodeProcess(second).start()
     assert 0 == await node.stop()
     assert [] == files_with(tmp_path, identity.real_name, identity.id_number, identity.phone)
     assert 3 == (await run("status", *data))[0]
+
+
+@pytest.mark.cluster
+async def test_killed_node_keeps_what_it_acknowledged(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """Promise 1: a node killed in the middle of registrations has each subject whole, or its request can be repeated."""
+    settings = await joined_folder(tmp_path / "wave", network)
+    arguments = ("provider_node", "serve", "--data", str(settings.folder))
+    node = NodeProcess(Command.module(PROVIDER, arguments, tmp_path / "wave.log", {}))
+    await node.start()
+    acknowledged: dict[int, bytes] = {}
+    at_once = asyncio.Semaphore(8)
+
+    async def register(client: ProviderClient, signed: AgreementSignature, number: int, kill_after: int) -> None:
+        request = f"00000000-0000-4000-8000-{number:012d}"
+        async with at_once:
+            subject = await client.register_person(
+                person(number), nickname="样例", agreement=signed, request_id=request
+            )
+            assert acknowledged.setdefault(number, subject.reference) == subject.reference
+            if len(acknowledged) >= kill_after:
+                await node.kill()
+
+    async with ProviderClient(settings.local_api) as client:
+        signed = (await client.agreement()).signed_at(system_clock())
+        calls = (register(client, signed, number, 40) for number in range(1, 121))
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert 40 <= len(acknowledged) < 120
+    await node.start()
+    async with ProviderClient(settings.local_api) as client:
+        await asyncio.gather(*(register(client, signed, number, 1000) for number in range(1, 121)))
+        for number, reference in acknowledged.items():
+            identity = await client.read_identity(reference, purpose="self_check", reader="test")
+            assert person(number).id_number == getattr(identity, "id_number", "")
+    await node.stop()
 
 
 async def test_commands_before_init_say_so(tmp_path: Path) -> None:
