@@ -100,7 +100,10 @@ def _first_run(register: Path, filings: int) -> tuple[int, int]:
     ((stored,),) = connection.execute("SELECT COUNT(*) FROM filing").fetchall()
     connection.close()
     assert stored == filings, f"{stored} of {filings} filings arrived"
-    return rows[0][0], filings - rows[0][1]
+    (begun, first), *_ = rows
+    assert isinstance(begun, int)
+    assert isinstance(first, int)
+    return begun, filings - first
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +115,13 @@ class _Rows:
 def _rows_of(register: Path) -> _Rows:
     connection = apsw.Connection(str(register), flags=apsw.SQLITE_OPEN_READONLY)
     columns = {
-        table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()] for table in TABLES
+        table: [str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})").fetchall()] for table in TABLES
     }
     batches = []
     runs = connection.execute("SELECT first_index, size FROM run ORDER BY first_index").fetchall()
     for first, size in runs:
+        assert isinstance(first, int)
+        assert isinstance(size, int)
         span = (first, first + size)
         batch: dict[str, list[tuple[Any, ...]]] = {
             "run": connection.execute("SELECT * FROM run WHERE first_index = ?", (first,)).fetchall(),

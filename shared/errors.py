@@ -1,17 +1,14 @@
 """The catalogue of errors: what domain code raises, and what it becomes on a wire.
 
 An error has a stable reason in capitals for programs and a plain sentence for people that says how to mend it; field
-violations say it field by field. None of them ever holds an identity value. `shared.server` turns an error into
-google.rpc.Status by `STATUS_BY_ERROR`, and `shared.channel` turns it back.
+violations say it field by field. None of them ever holds an identity value. `shared.status` says which status each kind
+becomes, `shared.server` sends it, and `shared.channel` turns it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +74,3 @@ class Unavailable(FilingnetError):  # noqa: N818
 
 class Internal(FilingnetError):  # noqa: N818
     """The node is broken: a bug or damaged data."""
-
-
-STATUS_BY_ERROR: Final[dict[type[FilingnetError], grpc.StatusCode]] = {
-    InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
-    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
-    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
-    NotFound: grpc.StatusCode.NOT_FOUND,
-    AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
-    Conflict: grpc.StatusCode.ABORTED,
-    FailedPrecondition: grpc.StatusCode.FAILED_PRECONDITION,
-    Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Unavailable: grpc.StatusCode.UNAVAILABLE,
-    Internal: grpc.StatusCode.INTERNAL,
-}
-"""The status of each kind of error."""

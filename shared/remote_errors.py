@@ -13,7 +13,6 @@ from typing import Final, TypeVar
 import grpc
 
 from shared.errors import (
-    STATUS_BY_ERROR,
     FailedPrecondition,
     FilingnetError,
     Internal,
@@ -21,7 +20,7 @@ from shared.errors import (
     Unavailable,
     Violation,
 )
-from shared.status import one_line, read_details
+from shared.status import STATUS_BY_ERROR, one_line, read_details
 
 Answer = TypeVar("Answer")
 

@@ -22,7 +22,7 @@ UNICODE_CLASS = re.compile(r"\\[pP]\{\w+\}")
 
 def rules_of(field: FieldDescriptor) -> Message:
     """Reads the protovalidate rules of a field, empty when it has none."""
-    return field.GetOptions().Extensions[validate_pb2.field]
+    return field.GetOptions().Extensions[validate_pb2.field]  # type: ignore[index]
 
 
 def stated(rules: Message) -> set[str]:

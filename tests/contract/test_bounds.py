@@ -21,8 +21,8 @@ def message_with(**rules_by_name: tuple[int, bool, validate_pb2.FieldRules]) -> 
     message = file.message_type.add(name="Control")
     for number, (name, (kind, repeated, rules)) in enumerate(rules_by_name.items(), start=1):
         label = Field.LABEL_REPEATED if repeated else Field.LABEL_OPTIONAL
-        field = message.field.add(name=name, number=number, type=kind, label=label)  # type: ignore[arg-type]
-        field.options.Extensions[validate_pb2.field].CopyFrom(rules)
+        field = message.field.add(name=name, number=number, type=kind, label=label)
+        field.options.Extensions[validate_pb2.field].CopyFrom(rules)  # type: ignore[index]
     pool = DescriptorPool()
     for dependency in [
         *(each for each in validate_pb2.DESCRIPTOR.dependencies),
@@ -80,7 +80,12 @@ def test_closed_pattern(pattern: str, expected: bool) -> None:
 
 def test_every_grammar_is_enforced() -> None:
     """A field that the egress guard leaves out because of its grammar has a rule that enforces one."""
-    marked = [field for field in fields(messages(*PACKAGES)) if field.GetOptions().Extensions[grammar_pb2.grammar]]
+    grammar = grammar_pb2.grammar
+    marked = [
+        field
+        for field in fields(messages(*PACKAGES))
+        if field.GetOptions().Extensions[grammar]  # type: ignore[index]
+    ]
     assert [] != marked
     loose = []
     for field in marked:

@@ -15,7 +15,7 @@ def identity_fields(*packages: str) -> list[str]:
     return [
         field.full_name
         for field in fields(reachable([*roots, *messages(*packages)]))
-        if field.GetOptions().Extensions[identity_pb2.identity]
+        if field.GetOptions().Extensions[identity_pb2.identity]  # type: ignore[index]
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ async def test_delivered_entries_have_receipts(database: Database, register: Reg
     assert await worker_to(database, register, max_entries=10).drain()
     assert [1] * 25 == await states(database)
     for index, entry in enumerate(queued):
-        made = await database.read(lambda transaction, entry_id=entry.entry_id: receipt(transaction, entry_id))
+        made = await database.read(partial(receipt, entry_id=entry.entry_id))
         verified = verify_receipt(made, register.ring)
         assert (entry.entry_id, index) == (verified.entry.entry_id, verified.log_index)
     (status,) = await database.read(destination_statuses)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -70,9 +71,7 @@ async def test_accepted_entries_are_in_the_log_with_receipts(register: Register)
     run = verify_acknowledgement(response.acknowledgements[0], leaves, register.ring.keys_of(REGULATOR))
     assert (0, 3) == (run.first_index, run.checkpoint.size)
     for index, entry in enumerate(entries):
-        receipt = await register.database.read(
-            lambda transaction, at=index: read_receipt(transaction, JURISDICTION, at)
-        )
+        receipt = await register.database.read(partial(read_receipt, jurisdiction=JURISDICTION, log_index=index))
         assert entry == verify_receipt(receipt, register.ring).entry_bytes
     assert [3, 3] == [await count(register, "log_entry"), await count(register, "filing")]
 

@@ -13,7 +13,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import (
-    STATUS_BY_ERROR,
     Conflict,
     FailedPrecondition,
     FilingnetError,
@@ -24,7 +23,16 @@ from shared.errors import (
     Violation,
 )
 from shared.remote_errors import RemoteError, make_remote_error, remote_error, translated
-from shared.status import DETAILS_KEY, DOMAIN, MAX_DETAILS_BYTES, one_line, read_details, status_code, status_of
+from shared.status import (
+    DETAILS_KEY,
+    DOMAIN,
+    MAX_DETAILS_BYTES,
+    STATUS_BY_ERROR,
+    one_line,
+    read_details,
+    status_code,
+    status_of,
+)
 
 CLIENT_LIMIT = 8192
 """Bytes of metadata that a gRPC client accepts by default (RFC 9113 counts 32 more for each line)."""
