@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from shared.errors import STATUS_BY_ERROR, FilingnetError
+from shared.errors import FilingnetError
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.trust.authentication import Authenticator
 from shared.trust.authority import Authority, IssuedCertificate

@@ -17,7 +17,6 @@ import pytest
 
 from shared.channel import local_channel, remote_error
 from shared.errors import (
-    STATUS_BY_ERROR,
     Exhausted,
     FilingnetError,
     InvalidInput,
