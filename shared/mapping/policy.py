@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 
 from shared.errors import InvalidInput, Violation
-from shared.pb.filingnet.network.v1 import policy_pb2
+from shared.pb.filingnet.network.v1 import escalation_pb2, policy_pb2
+from shared.provisions.measure_kinds import MeasureKind
 from shared.provisions.policy import (
+    TERM_LISTS,
     Agreement,
     CalendarOverride,
+    LadderStep,
     Period,
     PeriodUnit,
     Policy,
@@ -30,7 +33,13 @@ def policy_to_wire(policy: Policy) -> policy_pb2.Policy:
         ],
         agreement=policy_pb2.Agreement(version=policy.agreement.version, baselines=policy.agreement.baselines),
         provider_licence_classes=sorted(policy.provider_licence_classes),
+        ladder=[
+            policy_pb2.LadderStep(kind=escalation_pb2.MeasureKind.Name(step.kind), longest_days=step.longest_days)
+            for step in policy.ladder
+        ],
     )
+    for name in TERM_LISTS:
+        getattr(message, name).extend(_term_to_wire(term) for term in getattr(policy, name))
     message.effective_time.FromDatetime(policy.effective_time)
     message.earliest_time.FromDatetime(policy.earliest_time)
     return message
@@ -55,6 +64,8 @@ def policy_from_wire(message: policy_pb2.Policy) -> Policy:
         agreement=Agreement(message.agreement.version, tuple(message.agreement.baselines)),
         provider_licence_classes=frozenset(message.provider_licence_classes),
         earliest_time=message.earliest_time.ToDatetime(datetime.UTC),
+        ladder=tuple(LadderStep(MeasureKind(step.kind), step.longest_days) for step in message.ladder),
+        **{name: tuple(_term_from_wire(term) for term in getattr(message, name)) for name in TERM_LISTS},
     )
 
 

@@ -1,8 +1,8 @@
 """Unified social credit codes (GB 32100): the public number of an organisation, and what kinds of subject it can name.
 
-The first character is the department that registered the organisation, the second what it registered it as. That is enough
-to refuse an enterprise that is filed as a government body, and too little to tell every kind apart: where the register
-leaves a choice, every kind it allows is returned.
+The first character is the department that registered the organisation, the second what it registered it as. That is
+enough to refuse an enterprise that is filed as a government body, and too little to tell every kind apart: where the
+register leaves a choice, every kind it allows is returned.
 """
 
 from __future__ import annotations

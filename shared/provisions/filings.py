@@ -18,8 +18,15 @@ from typing import Final
 from shared.clock import micros
 from shared.errors import InvalidInput, Violation
 from shared.provisions.credit_codes import kinds_of_uscc
-from shared.provisions.licences import Licence, licence_refusal, parse_licence_number
+from shared.provisions.licences import Licence, parse_licence_number
 from shared.provisions.policy import Policy, policy_at_micros
+from shared.provisions.provider_standing import (
+    ProviderStanding,
+    ProviderState,
+    judge_filing_provider,
+    licence_class_wrong,
+)
+from shared.provisions.refusals import Refusal
 from shared.provisions.regions import PROVINCES
 from shared.provisions.subjects import SubjectKind
 
@@ -53,19 +60,11 @@ class WithdrawalReason(IntEnum):
     FILED_IN_ERROR = 3
 
 
-class ProviderState(IntEnum):
-    """Whether a provider may take part, with the numbers of NodeState on the wire."""
-
-    UNSPECIFIED = 0
-    ACTIVE = 1
-    SUSPENDED = 2
-    DENIED = 3
-
-
 # Plain numbers: comparing an int with an int is what makes the good path cheap.
 _OPEN: Final = int(FilingAction.OPEN)
 _AMEND: Final = int(FilingAction.AMEND)
 _WITHDRAW: Final = int(FilingAction.WITHDRAW)
+_FOLLOWING: Final = (_AMEND, _WITHDRAW)
 _PERSON: Final = int(SubjectKind.PERSON)
 _REFERENCE_LENGTH: Final = 16
 
@@ -129,21 +128,16 @@ class FilingContext:
     def __post_init__(self) -> None:
         self._now = micros(self.now)
         self._licence_class = 0
-        standing = list(_judge_provider(self))
+        provider = ProviderStanding(
+            self.licence, self.provider_state, self.provider_jurisdiction, self.regulator_jurisdiction
+        )
+        standing = list(judge_filing_provider(provider, self.now))
         if self.licence is not None:
             try:
                 self._licence_class = int(parse_licence_number(self.licence.number).licence_class)
             except InvalidInput as error:
                 standing.extend(error.violations)
         self._standing = tuple(standing)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a filing is refused: the stable reason of the gravest violation, and every violation, gravest first."""
-
-    reason: str
-    violations: tuple[Violation, ...]
 
 
 def judge_filing(record: FilingRecord, context: FilingContext) -> Refusal | None:
@@ -173,7 +167,7 @@ def judge_filing(record: FilingRecord, context: FilingContext) -> Refusal | None
         not context._standing
         and not context.withdrawn
         and record.revision == context.last_revision + 1
-        and (action == _AMEND or action == _WITHDRAW if context.last_revision else action == _OPEN)
+        and (action in _FOLLOWING if context.last_revision else action == _OPEN)
         and (action == _WITHDRAW) == (record.withdrawal_reason != 0)
         and record.category in policy.category_codes
         and context._licence_class in policy.provider_licence_classes
@@ -213,23 +207,10 @@ def _subject_fits(record: FilingRecord) -> bool:
     )
 
 
-def _judge_provider(context: FilingContext) -> Iterator[Violation]:
-    if context.provider_state is None:
-        yield Violation("origin", "PROVIDER_UNKNOWN", "join the network, then send again")
-    elif context.provider_state != ProviderState.ACTIVE:
-        yield Violation("origin", "PROVIDER_SUSPENDED", "have the nation lift the suspension, then send again")
-    if context.provider_jurisdiction != context.regulator_jurisdiction:
-        yield Violation("jurisdiction", "JURISDICTION_WRONG", "file with the regulator of the provider's jurisdiction")
-    refusal = licence_refusal(context.licence, context.now)
-    if refusal is not None:
-        yield refusal
-
-
 def _judge_licence_class(context: FilingContext, policy: Policy) -> Iterator[Violation]:
     # Class 0 stands for a missing or unreadable licence, which is a violation of its own.
     if context._licence_class and context._licence_class not in policy.provider_licence_classes:
-        classes = ", ".join(str(number) for number in sorted(policy.provider_licence_classes))
-        yield Violation("licence.number", "LICENCE_CLASS_WRONG", f"a provider needs a licence of class {classes}")
+        yield licence_class_wrong(policy)
 
 
 def _judge_sequence(record: FilingRecord, context: FilingContext) -> Iterator[Violation]:

@@ -1,8 +1,8 @@
 """Numbers of identity cards and residence permits: what GB 11643 says a number must be, and nothing of who holds it.
 
-Three families share the 18 characters: resident identity cards, residence permits of Hong Kong, Macao and Taiwan residents
-(regions 81, 82, 83) and the permanent residence cards of foreigners (a leading 9, then the province that issued it). An
-error says what is wrong with the form and never repeats the number.
+Three families share the 18 characters: resident identity cards, residence permits of Hong Kong, Macao and Taiwan
+residents (regions 81, 82, 83) and the permanent residence cards of foreigners (a leading 9, then the province that
+issued it). An error says what is wrong with the form and never repeats the number.
 """
 
 from __future__ import annotations

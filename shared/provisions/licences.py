@@ -1,7 +1,7 @@
 """The licence of a provider (Art. 4): what its number says, and whether it holds.
 
-A public information service needs the internet news information service licence. Which classes of it let a provider file
-is policy; this module reads the number and judges dates and state.
+A public information service needs the internet news information service licence. Which classes of it let a provider
+file is policy; this module reads the number and judges dates and state.
 """
 
 from __future__ import annotations

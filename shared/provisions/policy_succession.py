@@ -1,29 +1,40 @@
 """Whether a policy may be published: sound in itself, and a fit successor of the one in force.
 
-A policy that lacks a period would stop the rules that ask for it on every node at once, so it is refused where it is made.
+A policy that lacks a period would stop the rules that ask for it on every node at once, so it is refused where it is
+made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from shared.errors import Violation
+from shared.provisions.measure_kinds import LADDER, MeasureKind
 from shared.provisions.policy import (
     CLOCK_SKEW,
     EFFECTIVE_TIME_AHEAD,
+    LABEL_FIRST_REMINDER,
+    LABEL_SECOND_REMINDER,
     LICENCE_RENEWAL_NOTICE,
+    TERM_LISTS,
+    Period,
     Policy,
     Provenance,
+    Term,
     initial_policy,
 )
 
-_FIXED_LENGTH: Final = (CLOCK_SKEW, EFFECTIVE_TIME_AHEAD, LICENCE_RENEWAL_NOTICE)
+_REMINDERS: Final = (LABEL_FIRST_REMINDER, LABEL_SECOND_REMINDER)
+_FIXED_LENGTH: Final = (CLOCK_SKEW, EFFECTIVE_TIME_AHEAD, LICENCE_RENEWAL_NOTICE, *_REMINDERS)
 _BASELINES: Final = 7
 
 
 def check_policy(policy: Policy) -> list[Violation]:
-    """Checks that a policy holds together: every code once, every period that the rules ask for, seven baselines.
+    """Checks that a policy holds together.
+
+    Every code is there once, every list and period that the rules ask for is there, and so are the whole ladder and the
+    seven baselines.
 
     Args:
         policy: the policy.
@@ -34,6 +45,8 @@ def check_policy(policy: Policy) -> list[Violation]:
     violations = [
         *_repeated("categories", (term.code for term in policy.categories)),
         *_repeated("return_reasons", (term.code for term in policy.return_reasons)),
+        *_check_terms(policy),
+        *_check_ladder(policy),
         *_repeated("periods", (period.name for period in policy.periods)),
         *_repeated("calendar_overrides", (str(override.day) for override in policy.calendar_overrides)),
         *_check_periods(policy),
@@ -92,9 +105,39 @@ def _repeated(field: str, keys: Iterable[str]) -> list[Violation]:
     return violations
 
 
-def _check_periods(policy: Policy) -> list[Violation]:
+def _check_terms(policy: Policy) -> list[Violation]:
     violations = []
+    for name in TERM_LISTS:
+        terms: tuple[Term, ...] = getattr(policy, name)
+        if not terms:
+            violations.append(Violation(name, "TERMS_MISSING", "name at least one"))
+        violations.extend(_repeated(name, (term.code for term in terms)))
+    return violations
+
+
+def _check_ladder(policy: Policy) -> list[Violation]:
+    if tuple(step.kind for step in policy.ladder) != LADDER:
+        mend = "name warning, restriction, suspension and closing, each once, in the order of Art. 8(1)"
+        return [Violation("ladder", "LADDER_WRONG", mend)]
+    mend = "give every measure but closing the most days it may last"
+    return [
+        Violation(f"ladder[{index}].longest_days", "LADDER_WRONG", mend)
+        for index, step in enumerate(policy.ladder)
+        if (step.kind is MeasureKind.CLOSE) != (step.longest_days == 0) or step.longest_days < 0
+    ]
+
+
+def _check_reminders(named: Mapping[str, Period]) -> list[Violation]:
+    first, second = (named[name].fixed_length if name in named else None for name in _REMINDERS)
+    if first is None or second is None or second <= first:
+        return []
+    mend = f"give {LABEL_SECOND_REMINDER} no more time before the end than {LABEL_FIRST_REMINDER}"
+    return [Violation("periods", "REMINDERS_OUT_OF_ORDER", mend)]
+
+
+def _check_periods(policy: Policy) -> list[Violation]:
     named = {period.name: period for period in policy.periods}
+    violations = _check_reminders(named)
     for index, period in enumerate(policy.periods):
         field = f"periods[{index}]"
         if (period.provenance is Provenance.STATUTORY) != bool(period.article):
@@ -102,7 +145,6 @@ def _check_periods(policy: Policy) -> list[Violation]:
             violations.append(Violation(f"{field}.article", "PROVENANCE_WRONG", mend))
         if period.name in _FIXED_LENGTH and period.fixed_length is None:
             violations.append(Violation(f"{field}.unit", "PERIOD_UNIT_WRONG", "give it in minutes, hours or days"))
-    for period in initial_policy().periods:
-        if period.name not in named:
-            violations.append(Violation("periods", "PERIOD_MISSING", f"add the period {period.name}"))
+    missing = [period.name for period in initial_policy().periods if period.name not in named]
+    violations.extend(Violation("periods", "PERIOD_MISSING", f"add the period {name}") for name in missing)
     return violations

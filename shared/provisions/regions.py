@@ -1,7 +1,7 @@
 """The regions of the network: the nation and the 34 provinces of GB/T 2260.
 
-A region is never finer than a province, on the wire as in the rules. District codes change with every reform, so only their
-province prefix is read: a code that was abolished decades ago still tells its province.
+A region is never finer than a province, on the wire as in the rules. District codes change with every reform, so only
+their province prefix is read: a code that was abolished decades ago still tells its province.
 """
 
 from __future__ import annotations

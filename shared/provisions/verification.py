@@ -1,8 +1,8 @@
 """How a provider verifies a real identity before it registers anyone (Art. 6(1)).
 
-The network prescribes no method: a provider plugs in its own verifier, for example one that asks the official service. The
-built-in one checks the form: check digits, regions, dates and telephone numbers. It proves that a number could exist and
-never that it belongs to the person, and what it verifies says so.
+The network prescribes no method: a provider plugs in its own verifier, for example one that asks the official service.
+The built-in one checks the form: check digits, regions, dates and telephone numbers. It proves that a number could
+exist and never that it belongs to the person, and what it verifies says so.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def load_verifier(name: str, clock: Callable[[], datetime.datetime]) -> Identity
     """Loads the verifier that a provider chose.
 
     Args:
-        name: "form" for the built-in one, else the name of an entry point in the group filingnet.identity_verifiers whose
+        name: "form" for the built-in one, else the name of an entry point in the group filingnet.identity_verifiers
+        whose
             object is called with the clock and returns an IdentityVerifier.
         clock: tells the time, aware.
 

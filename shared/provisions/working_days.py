@@ -1,7 +1,7 @@
 """Working days of the official calendar: weekends, public holidays and the weekend days that make up for them.
 
-The State Council announces each year's holidays late in the year before. Until the holidays package carries them, and where
-it errs, the policy's overrides decide: they come first.
+The State Council announces each year's holidays late in the year before. Until the holidays package carries them, and
+where it errs, the policy's overrides decide: they come first.
 """
 
 from __future__ import annotations

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -126,11 +129,33 @@ def test_markup_in_a_value_is_printed_as_it_is(capsys: pytest.CaptureFixture[str
 
 
 def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    """In a script stderr holds errors only."""
-    with cli.progress("importing", 3) as advance:
+    """In a script stderr holds errors only, however long it takes."""
+    with cli.progress("importing", 3, after_seconds=0) as advance:
         for _ in range(3):
             advance(1)
     assert ("", "") == tuple(capsys.readouterr())
+
+
+@pytest.mark.parametrize(("after_seconds", "shown"), [(0, True), (cli.PROGRESS_AFTER_SECONDS, False)])
+def test_progress_is_shown_at_a_terminal_once_it_takes_long(after_seconds: float, shown: bool) -> None:
+    """People see how far a long import is, and no flicker of a short one."""
+    program = f"""
+from shared import cli
+with cli.progress("importing", 3, after_seconds={after_seconds}) as advance:
+    for _ in range(3):
+        advance(1)
+"""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen([sys.executable, "-c", program], stderr=theirs, env={**os.environ, "TERM": "xterm"})
+        os.close(theirs)
+        said = b""
+        # Linux tells the end of a pseudo-terminal by an error.
+        with contextlib.suppress(OSError):
+            while chunk := terminal.read(4096):
+                said += chunk
+        assert 0 == process.wait()
+    assert shown == (b"importing" in said)
 
 
 def test_waiting_returns_the_result() -> None:
