@@ -33,6 +33,7 @@ from shared.pb.filingnet.provider.v1 import (
     node_service_pb2_grpc,
 )
 from shared.server import NodeServer
+from shared.status import STATUS_BY_ERROR
 from shared.trust.callers import Role
 from shared.trust.methods import METHODS
 from shared.wire import MAX_MESSAGE_BYTES
