@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bulk import bulk
+from benchmarks.gate import gate
 from benchmarks.measure import Comparison
 from benchmarks.single import single
 
@@ -30,7 +31,12 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 async def measure(arguments: argparse.Namespace) -> list[Comparison]:
     """Runs what was asked for, one after the other."""
-    return [await bulk(arguments.filings, arguments.rounds), await single(arguments.calls, arguments.rounds)]
+    runs: dict[str, Callable[[], Awaitable[Comparison]]] = {
+        "bulk": lambda: bulk(arguments.filings, arguments.rounds),
+        "single": lambda: single(arguments.calls, arguments.rounds),
+        "gate": lambda: gate(arguments.accounts, arguments.calls, arguments.rounds * 3),
+    }
+    return [await run() for name, run in runs.items() if arguments.only in ("", name)]
 
 
 def machine() -> dict[str, object]:
@@ -60,6 +66,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--filings", type=int, default=20_000, help="filings in each bulk round")
     parser.add_argument("--calls", type=int, default=4_000, help="calls in each round of single filings")
+    parser.add_argument("--accounts", type=int, default=200_000, help="accounts behind the publication gate")
+    parser.add_argument("--only", choices=("bulk", "single", "gate"), default="", help="one of them; all if left out")
     parser.add_argument("--rounds", type=int, default=3, help="rounds")
     arguments = parser.parse_args()
     comparisons = asyncio.run(measure(arguments))

@@ -57,7 +57,7 @@ async def single(calls: int, rounds: int) -> Comparison:
             await _filing_calls(submit, key, 200)
             for _ in range(rounds):
                 rates.append(await _filing_calls(submit, key, calls))
-                floors.append(await _timed([lambda: empty(b"", timeout=30)] * calls))
+                floors.append(await timed([lambda: empty(b"", timeout=30)] * calls))
         finally:
             server.terminate()
             await server.wait()
@@ -87,10 +87,11 @@ async def _filing_calls(
 
         return submitted
 
-    return await _timed([call(entry) for entry in entries])
+    return await timed([call(entry) for entry in entries])
 
 
-async def _timed(calls: Sequence[Callable[[], Awaitable[object]]]) -> float:
+async def timed(calls: Sequence[Callable[[], Awaitable[object]]]) -> float:
+    """Makes calls, IN_FLIGHT of them at once; returns how many a second."""
     waiting = iter(calls)
 
     async def lane() -> None:

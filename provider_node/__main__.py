@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from provider_node import account_commands, bootstrap, joining, node_commands, subject_commands
+from provider_node import (
+    account_commands,
+    bootstrap,
+    joining,
+    label_commands,
+    measure_commands,
+    node_commands,
+    report_commands,
+    subject_commands,
+)
 from provider_node.commands import DataFolder
 from provider_node.settings import UNIX, ProviderSettings
 from shared import cli, telemetry
@@ -24,6 +33,9 @@ app = typer.Typer(
 )
 app.add_typer(subject_commands.app, name="subjects")
 app.add_typer(account_commands.app, name="accounts")
+label_commands.mount(app)
+report_commands.mount(app)
+measure_commands.mount(app)
 node_commands.mount(app)
 
 

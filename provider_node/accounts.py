@@ -28,12 +28,14 @@ from provider_node.etags import check_etag
 from provider_node.filing_states import FilingState, FilingStatus, list_filings, live_revision
 from provider_node.filings import queue_filings, record_of, refusal_error
 from provider_node.front_names import refuse_identity
+from provider_node.gate import Gate
+from provider_node.label_rows import fold_all_again
 from provider_node.paging import DEFAULT_PAGE_SIZE, page_token, position_of
 from provider_node.standing import ReadStanding
 from provider_node.subject_rows import read_subject
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
-from shared.delivery.outbox import OutboxState, receipt, replay, supersede
+from shared.delivery.outbox import OutboxState, receipt, replay, send_on, supersede
 from shared.errors import FailedPrecondition, InvalidInput, NotFound, Violation
 from shared.identifiers import new_account_id
 from shared.provisions.filings import FilingAction, WithdrawalReason, judge_filing
@@ -61,6 +63,7 @@ class Accounts:
         standing: reads the provider's standing.
         clock: tells the time.
         on_queued: called after something was queued.
+        gate: lets changes take effect.
     """
 
     def __init__(
@@ -70,12 +73,14 @@ class Accounts:
         standing: ReadStanding,
         clock: Clock,
         on_queued: Callable[[], None],
+        gate: Gate,
     ) -> None:
         self._database = database
         self._index = index
         self._standing = standing
         self._clock = clock
         self._on_queued = on_queued
+        self._gate = gate
 
     async def open(self, request_id: str, reference: bytes, display_name: str, category: str) -> Account:
         """Opens an account for a registered subject; files nothing.
@@ -148,7 +153,7 @@ class Accounts:
                 return account
             return self._file(transaction, _passed(account, now), Change(effective_time), now)
 
-        return await self._write(work)
+        return await self._write(account_id, work)
 
     async def amend(
         self, account_id: str, display_name: str, category: str, etag: str, effective_time: datetime | None
@@ -189,7 +194,7 @@ class Accounts:
             update_account(transaction, amended)
             return amended
 
-        return await self._write(work)
+        return await self._write(account_id, work)
 
     async def withdraw(self, account_id: str, reason: WithdrawalReason, etag: str) -> Account:
         """Withdraws an account; final. An account of which nothing is on file or on its way is closed without a filing.
@@ -209,10 +214,11 @@ class Accounts:
                 withdrawn = replace(account, withdrawn=True, reviewed_time=now)
                 return self._file(transaction, withdrawn, Change(None, reason), now)
             supersede(transaction, account.account_id)
+            send_on(transaction, self._standing().regulator, account.account_id)
             update_account(transaction, replace(account, withdrawn=True, version=account.version + 1))
             return read_account(transaction, account_id)
 
-        return await self._write(work)
+        return await self._write(account_id, work)
 
     async def get(self, account_id: str) -> Account:
         """Reads an account with its newest filing; raises NotFound."""
@@ -293,16 +299,19 @@ class Accounts:
         """
 
         def work(transaction: Transaction) -> int:
+            transaction.lock(f"account {account_id.lower()}")
             account = read_account(transaction, account_id)
-            return replay(transaction, account.account_id)
+            queued = replay(transaction, account.account_id)
+            fold_all_again(transaction, [account.account_id])
+            return queued
 
-        queued = await self._database.write(work)
+        queued = await self._gate.changing([account_id], self._database.write(work))
         if queued:
             self._on_queued()
         return queued
 
-    async def _write(self, work: Callable[[Transaction], Account]) -> Account:
-        account = await self._database.write(work)
+    async def _write(self, account_id: str, work: Callable[[Transaction], Account]) -> Account:
+        account = await self._gate.changing([account_id], self._database.write(work))
         self._on_queued()
         return account
 
@@ -327,6 +336,7 @@ class Accounts:
         supersede(transaction, account.account_id)
         filed = replace(account, filings=account.filings + 1, version=account.version + 1)
         queue_filings(transaction, standing, [(record, filed.filings)], now)
+        send_on(transaction, standing.regulator, account.account_id)
         update_account(transaction, filed)
         return read_account(transaction, account.account_id)
 

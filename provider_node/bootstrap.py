@@ -8,6 +8,7 @@ followers, lets the calls under way finish, and closes vault and database last. 
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
@@ -18,13 +19,25 @@ import structlog
 
 from provider_node.account_servicer import AccountServicer
 from provider_node.accounts import Accounts
+from provider_node.directives import DirectiveHandler
+from provider_node.duties import Duties
+from provider_node.duty_servicer import DutyServicer
+from provider_node.gate import Gate, LicenceReader
 from provider_node.imports import Imports
+from provider_node.label_decisions import LABEL_DECISION, LabelDecisions
+from provider_node.label_servicer import LabelServicer
+from provider_node.labels import Labels
 from provider_node.licence_watch import watch_licence
 from provider_node.master_key import load_master_keys
+from provider_node.measure_rows import StoredMeasures
 from provider_node.node_servicer import NodeServicer
+from provider_node.orders import ESCALATION_DECISION
+from provider_node.oversight import Oversight
+from provider_node.publication_servicer import CHECKED_HERE, PublicationServicer
+from provider_node.refusals import Refusals
 from provider_node.regulator_link import RegulatorLink
 from provider_node.settings import MIGRATIONS, ProviderSettings
-from provider_node.standing import ReadStanding, read_standing
+from provider_node.standing import ReadStanding, own_licence, read_standing
 from provider_node.status import StatusReader
 from provider_node.subject_servicer import SubjectServicer
 from provider_node.subjects import Subjects
@@ -39,7 +52,10 @@ from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import enrolment_service_pb2, enrolment_service_pb2_grpc
 from shared.pb.filingnet.provider.v1 import (
     account_service_pb2_grpc,
+    duty_service_pb2_grpc,
+    label_service_pb2_grpc,
     node_service_pb2_grpc,
+    publication_service_pb2_grpc,
     subject_service_pb2_grpc,
 )
 from shared.provisions.verification import IdentityVerifier, load_verifier
@@ -130,7 +146,22 @@ class Provider:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._standing: ReadStanding = partial(read_standing, parts.view, parts.settings.name)
-        self._link = RegulatorLink(parts.database, parts.view, self._standing, self._peer, parts.key, parts.clock)
+        self._measures = StoredMeasures()
+        licence = LicenceReader(lambda: parts.view.directory, partial(own_licence, self._standing))
+        self._gate = Gate(parts.database, self._measures, licence, parts.clock)
+        self._oversight = Oversight.of(
+            parts.database, parts.vault, self._standing, parts.clock, self._gate, lambda: self._link.wake()
+        )
+        self._link = RegulatorLink(
+            parts.database,
+            parts.view,
+            self._standing,
+            self._peer,
+            parts.key,
+            parts.clock,
+            self._directive_handlers(),
+            Refusals(self._gate),
+        )
         self._subjects = Subjects(parts.database, parts.vault, parts.verifier, self._standing, parts.clock)
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
@@ -148,6 +179,7 @@ class Provider:
         settled = await self._subjects.settle_left_overs()
         if settled:
             log.info("subjects_settled", count=settled)
+        await self._gate.load()
         tls = self._parts.credentials.server_credentials(require_client=False) if settings.listen_tls else None
         bound = await self._server.listen(settings.local_api, tls)
         await self._server.start()
@@ -164,7 +196,12 @@ class Provider:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.stop(self._parts.settings.shutdown_seconds)
         await self._subjects.finish()
+        await self._gate.close()
         await self._parts.close()
+
+    def _directive_handlers(self) -> dict[str, DirectiveHandler]:
+        """Who takes which kind of directives, beside decisions on filings, by the field of an entry's body."""
+        return {LABEL_DECISION: LabelDecisions(self._gate), ESCALATION_DECISION: self._oversight.orders}
 
     def _make_server(self) -> NodeServer:
         parts = self._parts
@@ -175,15 +212,25 @@ class Provider:
             local_role=Role.BACKEND,
             backend_token=parts.settings.backend_token_hash(),
         )
-        accounts = Accounts(parts.database, parts.vault.index, self._standing, parts.clock, self._link.wake)
+        wake = self._link.wake
+        index = parts.vault.index
+        accounts = Accounts(parts.database, index, self._standing, parts.clock, wake, self._gate)
+        labels = Labels(parts.database, index, self._standing, parts.clock, self._gate, self._measures, wake)
+        duties = Duties(parts.database, self._standing, parts.clock, wake)
         imports = Imports(parts.database, self._standing, parts.clock, self._link.wake)
         status = StatusReader(parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time)
-        server = NodeServer(authenticator)
+        server = NodeServer(authenticator, unvalidated=CHECKED_HERE)
         server.add(
             subject_service_pb2_grpc.add_SubjectServiceServicer_to_server,
             SubjectServicer(self._subjects, self._standing, parts.clock),
         )
         server.add(account_service_pb2_grpc.add_AccountServiceServicer_to_server, AccountServicer(accounts, imports))
+        server.add(label_service_pb2_grpc.add_LabelServiceServicer_to_server, LabelServicer(labels))
+        server.add(
+            publication_service_pb2_grpc.add_PublicationServiceServicer_to_server, PublicationServicer(self._gate)
+        )
+        self._oversight.add_to(server)
+        server.add(duty_service_pb2_grpc.add_DutyServiceServicer_to_server, DutyServicer(duties))
         server.add(
             node_service_pb2_grpc.add_NodeServiceServicer_to_server,
             NodeServicer(status, accounts, parts.vault, parts.view),
@@ -196,6 +243,7 @@ class Provider:
             "delivery": self._link.run,
             "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
             "trusted CAs": self._trust_for_ever,
+            "reports and measures": self._oversight.clock.run,
             "licence": partial(watch_licence, self._standing, parts.view.changes, parts.clock),
         }
 
@@ -238,6 +286,9 @@ async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str
         provider = Provider(await open_parts(settings, system_clock))
         try:
             listen = await provider.start()
+            # What a node holds from its start on stays: looking through it for garbage would hold up calls.
+            gc.collect()
+            gc.freeze()
             announce(listen)
             log.info("node_serves", node=settings.name, **listen)
             await told_to_end.wait()

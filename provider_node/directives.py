@@ -1,21 +1,22 @@
-"""Directives: what the regulator decided on this provider's filings, taken only with proof (Art. 7(1)).
+"""Directives: what regulators decided about this provider, taken only with proof (Arts. 7(1), 9).
 
-Each directive comes with its receipt and is believed when the regulator signed it and its log holds it. A page and the
-cursor after it are stored in one transaction, the first decision on a revision stands, and the cursor never goes back:
-pages that come twice, late or out of order change nothing. What is not proven is not stored, and is asked for again.
+Each directive comes with its receipt and is believed when the regulator signed it and its log holds it. Decisions on
+filings are those of the provider's own regulator; labels and cases may also be decided by the nation, whose decisions
+the own regulator passes on. Each kind has a handler, which stores it. A page and the cursor after it are stored in one
+transaction, and the cursor never goes back: pages that come twice, late or out of order change nothing. What is not
+proven is not stored, and is asked for again.
 
 A checkpoint that another regulator cosigned makes the filings below its size final.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from typing import Final
+from typing import Final, Protocol
 
-from shared.clock import micros
+from provider_node.filing_decisions import FILING_DECISION, FilingDecisions
 from shared.database import Database, Transaction
 from shared.delivery.outbox import ensure_destination
 from shared.evidence.checkpoints import SignedHead, verify_head
@@ -24,17 +25,30 @@ from shared.evidence.keyring import KeyRing
 from shared.evidence.names import is_node_name, regulator_of
 from shared.evidence.notes import parse_note
 from shared.evidence.receipts import verify_receipt
-from shared.pb.filingnet.network.v1 import decision_pb2, evidence_pb2, follow_service_pb2
+from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, follow_service_pb2
+from shared.provisions.regions import NATION
 from shared.validation import validate
 
 REGULATOR: Final = "regulator/"
 
 
 @dataclass(frozen=True, slots=True)
-class _Directive:
-    decision: decision_pb2.FilingDecision
+class Directive:
+    """A decision that is proven: its entry, its place in the log of its regulator, and its serialised receipt."""
+
+    entry: entry_pb2.Entry
     log_index: int
     receipt: bytes
+
+
+class DirectiveHandler(Protocol):
+    """Takes the directives of one kind."""
+
+    def store(self, transaction: Transaction, directives: Sequence[Directive]) -> None:
+        """Stores directives of its kind, each once, in the transaction of their page."""
+
+    def stored(self, directives: Sequence[Directive]) -> None:
+        """Is told that they are stored, or may be; nobody was told of them before."""
 
 
 class Directives:
@@ -45,14 +59,23 @@ class Directives:
         provider: this node's name.
         jurisdiction: the regulator's.
         key_ring: reads the keys of the newest directory.
+        handlers: the kinds taken beside decisions on filings, by the field of the entry's body.
     """
 
-    def __init__(self, database: Database, provider: str, jurisdiction: str, key_ring: Callable[[], KeyRing]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        provider: str,
+        jurisdiction: str,
+        key_ring: Callable[[], KeyRing],
+        handlers: Mapping[str, DirectiveHandler] | None = None,
+    ) -> None:
         self._database = database
         self._provider = provider
         self._jurisdiction = jurisdiction
         self._regulator = regulator_of(jurisdiction)
         self._key_ring = key_ring
+        self._handlers: dict[str, DirectiveHandler] = {FILING_DECISION: FilingDecisions(), **(handlers or {})}
         self._known_cursor = 0
 
     async def cursor(self) -> int:
@@ -66,7 +89,7 @@ class Directives:
         return await self._database.read(work)
 
     async def take(self, page: follow_service_pb2.FollowDirectivesResponse) -> None:
-        """Verifies a page and stores it with its cursor.
+        """Verifies a page and stores it with its cursor, also when the caller is cancelled meanwhile.
 
         Raises:
             ProofError: something in it is not proven; nothing of it is stored.
@@ -75,12 +98,24 @@ class Directives:
         if not page.directives and not page.cosigned_checkpoint and page.cursor <= self._known_cursor:
             return
         keys = self._key_ring()
-        directives = [self._verified(receipt, keys) for receipt in page.directives]
+        directives: dict[str, list[Directive]] = {}
+        for receipt in page.directives:
+            kind, directive = self._verified(receipt, keys)
+            directives.setdefault(kind, []).append(directive)
         head = self._cosigned(page.cosigned_checkpoint, keys) if page.cosigned_checkpoint else None
+        await asyncio.shield(self._store(page, directives, head))
+        self._known_cursor = max(self._known_cursor, page.cursor)
 
+    async def _store(
+        self,
+        page: follow_service_pb2.FollowDirectivesResponse,
+        directives: Mapping[str, Sequence[Directive]],
+        head: SignedHead | None,
+    ) -> None:
         def work(transaction: Transaction) -> None:
             ensure_destination(transaction, self._regulator)
-            _store_decisions(transaction, directives)
+            for kind, some in directives.items():
+                self._handlers[kind].store(transaction, some)
             transaction.execute(
                 "UPDATE destination SET directive_cursor = ? WHERE name = ? AND directive_cursor < ?",
                 (page.cursor, self._regulator, page.cursor),
@@ -88,21 +123,27 @@ class Directives:
             if head is not None:
                 self._store_head(transaction, head, page.cosigned_checkpoint)
 
-        await self._database.write(work)
-        self._known_cursor = max(self._known_cursor, page.cursor)
+        try:
+            await self._database.write(work)
+        finally:
+            for kind, some in directives.items():
+                self._handlers[kind].stored(some)
 
-    def _verified(self, receipt: evidence_pb2.Receipt, keys: KeyRing) -> _Directive:
+    def _verified(self, receipt: evidence_pb2.Receipt, keys: KeyRing) -> tuple[str, Directive]:
         data = receipt.SerializeToString(deterministic=True)
         proven = verify_receipt(data, keys)
-        if proven.entry.origin != self._regulator or proven.entry.jurisdiction != self._jurisdiction:
+        entry = proven.entry
+        kind = str(entry.WhichOneof("body"))
+        own = (entry.origin, entry.jurisdiction) == (self._regulator, self._jurisdiction)
+        nation = kind != FILING_DECISION and (entry.origin, entry.jurisdiction) == (regulator_of(NATION), NATION)
+        if not own and not nation:
             raise ProofError("The directive is not one of the regulator that this provider files with.")
-        if not proven.entry.HasField("filing_decision"):
+        if kind not in self._handlers:
             raise ProofError("The directive is of a kind that this version does not know; update the node.")
-        validate(proven.entry)
-        decision = proven.entry.filing_decision
-        if decision.provider != self._provider:
+        validate(entry)
+        if getattr(entry, kind).provider != self._provider:
             raise ProofError("The directive names another provider.")
-        return _Directive(decision, proven.log_index, data)
+        return kind, Directive(entry, proven.log_index, data)
 
     def _cosigned(self, note: bytes, keys: KeyRing) -> SignedHead:
         head = verify_head(note, self._jurisdiction, keys.keys_of)
@@ -122,24 +163,3 @@ class Directives:
                 "UPDATE destination SET final_size = ?, cosigned_checkpoint = ? WHERE name = ?",
                 (new.size, note, self._regulator),
             )
-
-
-def _store_decisions(transaction: Transaction, directives: Sequence[_Directive]) -> None:
-    transaction.executemany(
-        "INSERT INTO decision (account_id, revision, outcome, reason, fields, note, decided_time, log_index, receipt)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, revision) DO NOTHING",
-        [
-            (
-                directive.decision.account_id.lower(),
-                directive.decision.revision,
-                int(directive.decision.outcome),
-                directive.decision.reason,
-                json.dumps(list(directive.decision.fields)),
-                directive.decision.note,
-                micros(directive.decision.decided_time.ToDatetime(UTC)),
-                directive.log_index,
-                directive.receipt,
-            )
-            for directive in directives
-        ],
-    )

@@ -7,17 +7,17 @@ there again. When the directory names another jurisdiction for the provider, the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
-from provider_node.directives import Directives
+from provider_node.directives import DirectiveHandler, Directives
 from provider_node.standing import ReadStanding, Standing
 from shared.channel import Peer
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
-from shared.delivery.worker import DeliveryWorker, Route
+from shared.delivery.worker import DeliveryWorker, RefusalListener, Route
 from shared.evidence.keys import SigningKey
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
@@ -40,6 +40,8 @@ class RegulatorLink:
         peer: opens the channel to a node of the directory.
         key: signs batches.
         clock: tells the time.
+        handlers: of the kinds of directives beside decisions on filings.
+        refusals: told of what the regulator refused.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class RegulatorLink:
         peer: Callable[[str], Peer],
         key: SigningKey,
         clock: Clock,
+        handlers: Mapping[str, DirectiveHandler] | None = None,
+        refusals: RefusalListener | None = None,
     ) -> None:
         self._database = database
         self._view = view
@@ -57,6 +61,8 @@ class RegulatorLink:
         self._peer = peer
         self._key = key
         self._clock = clock
+        self._handlers = handlers or {}
+        self._refusals = refusals
         self._worker: DeliveryWorker | None = None
 
     def wake(self) -> None:
@@ -100,10 +106,12 @@ class RegulatorLink:
             return response
 
         route = Route(standing.regulator, standing.jurisdiction, standing.name, self._key, self._view.key_ring)
-        return DeliveryWorker(self._database, route, submit, self._clock)
+        return DeliveryWorker(self._database, route, submit, self._clock, refusals=self._refusals)
 
     async def _follow_directives(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
-        directives = Directives(self._database, standing.name, standing.jurisdiction, self._view.key_ring)
+        directives = Directives(
+            self._database, standing.name, standing.jurisdiction, self._view.key_ring, self._handlers
+        )
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
 
         async def open_stream() -> Stream[follow_service_pb2.FollowDirectivesResponse]:

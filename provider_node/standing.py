@@ -13,6 +13,7 @@ from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.provisions.filings import FilingContext, ProviderState
 from shared.provisions.licences import Licence, LicenceState
 from shared.provisions.policy import Policy
+from shared.provisions.provider_standing import LicenceSpan, licence_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,18 @@ def read_standing(view: NetworkView, name: str) -> Standing:
         raise FailedPrecondition(f"the directory has no {name}: ask the nation's office why", "NOT_IN_DIRECTORY")
     licence = _licence(node.licence) if node.HasField("licence") else None
     return Standing(name, node.jurisdiction, licence, ProviderState(node.state), view.policies)
+
+
+def own_licence(standing: ReadStanding) -> LicenceSpan:
+    """Reads when the provider's own licence holds (Art. 4): never, where the directory no longer has the provider.
+
+    Args:
+        standing: reads its standing.
+    """
+    try:
+        return licence_span(standing().licence)
+    except FailedPrecondition:
+        return licence_span(None)
 
 
 def _licence(message: directory_pb2.Licence) -> Licence:

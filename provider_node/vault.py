@@ -25,6 +25,7 @@ import apsw
 from provider_node.blind_index import BlindIndex, derived_key
 from provider_node.envelope import new_key, open_field, seal_field, unwrap_key, wrap_key
 from provider_node.master_key import MasterKeys
+from provider_node.sealed_words import SealedWords
 from provider_node.vault_files import VaultThread, attach_vault, open_keys
 from shared.clock import from_micros, micros
 from shared.errors import AlreadyExists, FailedPrecondition, Internal, NotFound, Violation
@@ -46,9 +47,9 @@ class AuditEntry:
 
     Args:
         number: Counts the lines, from 1; a gap would show a removed line.
-        action: "staged", "read" or "deleted".
-        purpose: Code given by the reader; empty unless the action is "read".
-        reader: The backend's name for its operator; empty unless the action is "read".
+        action: "staged", "read" or "deleted"; "words_read" where the reference is a report, whose words were read.
+        purpose: Code given by the reader; empty unless something was read.
+        reader: The backend's name for its operator; empty unless something was read.
     """
 
     number: int
@@ -62,11 +63,14 @@ class AuditEntry:
 class Vault:
     """Keeps identities. Made by `open_vault`; to be closed."""
 
-    def __init__(self, thread: VaultThread, masters: MasterKeys, index: BlindIndex, lock: FolderLock) -> None:
+    def __init__(
+        self, thread: VaultThread, masters: MasterKeys, index: BlindIndex, words: SealedWords, lock: FolderLock
+    ) -> None:
         self._thread = thread
         self._masters = masters
         self._lock = lock
         self.index = index
+        self.words = words
 
     def token(self, identity: Identity) -> bytes:
         """Returns the blind token of an identity, 32 bytes."""
@@ -159,6 +163,17 @@ class Vault:
         data_key, row = found
         return _opened(data_key, reference, key_version, row)
 
+    async def note_words_read(self, reference: bytes, purpose: str, reader: str, now: datetime) -> None:
+        """Writes into the audit trail that somebody reads sealed words; durable before this returns.
+
+        Args:
+            reference: The report, 16 bytes.
+            purpose: Why, as a code.
+            reader: Who, by the backend's own name for its operator.
+            now: When.
+        """
+        await self._thread.run(lambda files: _audit(files, now, "words_read", reference, purpose, reader))
+
     async def audit_trail(
         self, reference: bytes | None = None, *, before: int | None = None, limit: int = 100
     ) -> list[AuditEntry]:
@@ -207,7 +222,8 @@ def open_vault(folder: Path, masters: MasterKeys) -> Vault:
         files.close()
         lock.close()
         raise
-    return Vault(VaultThread(files), masters, BlindIndex(derived_key(root, "blind index")), lock)
+    index = BlindIndex(derived_key(root, "blind index"))
+    return Vault(VaultThread(files), masters, index, SealedWords(root), lock)
 
 
 def _root(files: apsw.Connection, folder: Path, masters: MasterKeys) -> bytes:

@@ -17,12 +17,17 @@ from functools import partial
 import structlog
 
 from regulator_node.audit import Audit
+from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
 from regulator_node.filing_servicer import FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces, for_ever
 from regulator_node.intake import Intake
 from regulator_node.intake_servicer import IntakeServicer
+from regulator_node.label_check import LabelCheck
+from regulator_node.label_queries import LabelQueries
+from regulator_node.label_review import LabelReview
+from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
 from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
@@ -35,9 +40,11 @@ from regulator_node.own_keys import (
     load_signing_key,
     office_settings,
 )
+from regulator_node.public_servicer import PublicServicer
 from regulator_node.review import Review
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
 from regulator_node.status import StatusReader
+from regulator_node.token_buckets import TokenBuckets
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
 from shared.changes import Changes
@@ -53,7 +60,13 @@ from shared.pb.filingnet.network.v1 import (
     intake_service_pb2_grpc,
     witness_service_pb2_grpc,
 )
-from shared.pb.filingnet.regulator.v1 import filing_service_pb2_grpc, network_service_pb2_grpc
+from shared.pb.filingnet.regulator.v1 import (
+    escalation_service_pb2_grpc,
+    filing_service_pb2_grpc,
+    label_service_pb2_grpc,
+    network_service_pb2_grpc,
+    public_service_pb2_grpc,
+)
 from shared.server import NodeServer
 from shared.trust.authentication import Authenticator
 from shared.trust.authority import Authority
@@ -144,6 +157,7 @@ class Regulator:
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
+        self._cases = self._make_cases()
         self._intake = self._make_intake()
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
@@ -217,6 +231,9 @@ class Regulator:
             network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
         )
         server.add(filing_service_pb2_grpc.add_FilingServiceServicer_to_server, self._make_filing_servicer())
+        server.add(label_service_pb2_grpc.add_LabelServiceServicer_to_server, self._make_label_servicer())
+        server.add(escalation_service_pb2_grpc.add_EscalationServiceServicer_to_server, self._cases.servicer)
+        server.add(public_service_pb2_grpc.add_PublicServiceServicer_to_server, self._make_public_servicer())
         return server
 
     def _make_filing_servicer(self) -> FilingServicer:
@@ -230,6 +247,36 @@ class Regulator:
             on_change=parts.log_changes.notify,
         )
         return FilingServicer(FilingUses.of(parts.database, review), self.audit)
+
+    def _make_label_servicer(self) -> LabelServicer:
+        parts = self._parts
+        review = LabelReview(
+            parts.database,
+            parts.register_log,
+            parts.view.policy_at,
+            parts.clock,
+            feed_regions=parts.settings.is_nation,
+            on_change=parts.log_changes.notify,
+        )
+        return LabelServicer(LabelQueries(parts.database, parts.clock), review, self.audit)
+
+    def _make_cases(self) -> CaseOffice:
+        parts = self._parts
+        return CaseOffice(
+            parts.database,
+            parts.register_log,
+            parts.settings.folder,
+            parts.view.policy_at,
+            parts.clock,
+            self.audit,
+            feed_regions=parts.settings.is_nation,
+            on_change=parts.log_changes.notify,
+        )
+
+    def _make_public_servicer(self) -> PublicServicer:
+        parts = self._parts
+        labels = LabelCheck(parts.database, lambda: parts.view.directory, parts.clock)
+        return PublicServicer(labels, self._cases.complaints, TokenBuckets())
 
     def _network_affairs(self) -> NetworkAffairs:
         parts = self._parts

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import grpc
 
+from regulator_node.audited import AuditTrail, audited
 from regulator_node.export import FilingExport
 from regulator_node.filing_mapping import (
     counts_to_wire,
@@ -38,13 +39,6 @@ from shared.server import current_caller, recheck_caller
 SERVICE: Final = "/filingnet.regulator.v1.FilingService/"
 
 T = TypeVar("T")
-
-
-class AuditTrail(Protocol):
-    """Where the calls are recorded."""
-
-    async def record(self, method: str, detail: str) -> None:
-        """Records the call that is being served; durable when it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +151,7 @@ class FilingServicer(filing_service_pb2_grpc.FilingServiceServicer):
         await self._audit.record(SERVICE + method, detail)
 
     async def _audited(self, method: str, detail: str, answer: Awaitable[T]) -> T:
-        recorded, answered = await asyncio.gather(self._record(method, detail), answer, return_exceptions=True)
-        if isinstance(recorded, BaseException):
-            raise recorded
-        if isinstance(answered, BaseException):
-            raise answered
-        return answered
+        return await audited(self._audit, SERVICE + method, detail, answer)
 
 
 def _account(request: wire.GetFilingRequest | wire.ListRevisionsRequest) -> str:

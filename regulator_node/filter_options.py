@@ -69,10 +69,10 @@ class FilterOptions:
             subject_kind=named(SubjectKind, self.subject_kind, "--subject-kind") or SubjectKind.UNSPECIFIED,
             subject_region=self.subject_region,
             state=named(FilingState, self.state, "--state") or FilingState.UNSPECIFIED,
-            filed_from=_time(self.filed_from, "--filed-from"),
-            filed_before=_time(self.filed_before, "--filed-before"),
+            filed_from=time_of(self.filed_from, "--filed-from"),
+            filed_before=time_of(self.filed_before, "--filed-before"),
             text=self.text,
-            as_of=_time(self.as_of, "--as-of"),
+            as_of=time_of(self.as_of, "--as-of"),
         )
 
 
@@ -88,7 +88,12 @@ def named(kind: type[Kind], name: str, option: str) -> Kind | None:
     return members.get(name)
 
 
-def _time(text: str, option: str) -> datetime | None:
+def time_of(text: str, option: str) -> datetime | None:
+    """Returns a time that an option names; None for an empty one. Chinese time unless it says another.
+
+    Raises:
+        typer.BadParameter: it cannot be read.
+    """
     if not text:
         return None
     try:

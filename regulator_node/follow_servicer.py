@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 
 import grpc
 
+from regulator_node.directive_feed import read_directives
 from regulator_node.log import filed_time_of, log_size, read_receipt, read_runs
 from regulator_node.witness import read_cosigned
 from shared.changes import Changes
@@ -74,24 +75,18 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
     async def FollowDirectives(  # noqa: N802
         self, request: follow_service_pb2.FollowDirectivesRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[follow_service_pb2.FollowDirectivesResponse]:
-        """Streams the directives that name the caller."""
+        """Streams the directives that name the caller, the nation's too, which the province passes on."""
         addressee = current_caller().name
         told = {"cosigned": 0}
 
         def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowDirectivesResponse]:
-            rows = transaction.execute(
-                "SELECT log_index FROM directive WHERE jurisdiction = ? AND addressee = ? AND log_index >= ?"
-                " ORDER BY log_index LIMIT ?",
-                (self._jurisdiction, addressee, cursor, MAX_RECEIPTS),
-            )
-            receipts = [_receipt(transaction, self._jurisdiction, index) for (index,) in rows]
-            end = rows[-1][0] + 1 if rows else cursor
-            page = follow_service_pb2.FollowDirectivesResponse(directives=receipts, cursor=end)
+            found = read_directives(transaction, self._jurisdiction, addressee, cursor, MAX_RECEIPTS)
+            page = follow_service_pb2.FollowDirectivesResponse(directives=found.receipts, cursor=found.cursor)
             size, checkpoint = read_cosigned(transaction, self._jurisdiction)
             news = size > told["cosigned"]
             if news:
                 told["cosigned"], page.cosigned_checkpoint = size, checkpoint
-            return _Step(end, page if rows or news else None)
+            return _Step(found.cursor, page if found.receipts or news else None)
 
         def heartbeat(cursor: int) -> follow_service_pb2.FollowDirectivesResponse:
             return follow_service_pb2.FollowDirectivesResponse(cursor=cursor)
@@ -102,7 +97,7 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
     async def FollowRegion(  # noqa: N802
         self, request: follow_service_pb2.FollowRegionRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[follow_service_pb2.FollowRegionResponse]:
-        """Streams what was filed elsewhere for subjects of the caller's region."""
+        """Streams what was filed elsewhere for subjects of the caller's region, and directives to its providers."""
         region = current_caller().jurisdiction
 
         def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowRegionResponse]:

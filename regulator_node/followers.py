@@ -99,10 +99,15 @@ async def follow_nation(following: Following) -> None:
         stream: Stream[follow_service_pb2.FollowRegionResponse] = _stub(peer).FollowRegion(request)
         return stream
 
+    async def store_region(page: follow_service_pb2.FollowRegionResponse) -> None:
+        await region.store(page)
+        if page.entries:
+            following.log_changes.notify()
+
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(follow("documents", open_documents, store_documents))
-            group.create_task(follow("region", open_region, region.store))
+            group.create_task(follow("region", open_region, store_region))
     finally:
         await peer.close()
 

@@ -1,20 +1,22 @@
 """Intake: takes a provider's signed batch, judges each entry by itself, and answers each with evidence.
 
 In order: the signature over the whole batch; then, entry by entry and without the database, form, wall and grammar
-(`prepare`); then, in one transaction, what needs the register: duplicates, conflicts, the rules of the provisions, the
-log and the tables (`store`). What is answered is durable. The same entry again, however much later, gets its first
-acknowledgement again, byte for byte; the same id with other bytes is a conflict and changes nothing; a refused entry
-gets a signed rejection and never fails its neighbours.
+(`prepare`); then, in one transaction, what needs the register: duplicates, conflicts, the rules of the provisions
+(`BatchJudge`), the log and the tables (`store`). What is answered is durable. The same entry again, however much
+later, gets its first acknowledgement again, byte for byte; the same id with other bytes is a conflict and changes
+nothing; a refused entry gets a signed rejection and never fails its neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from regulator_node.intake_contexts import BatchJudge, Record
 from regulator_node.log import RegisterLog, acknowledgement_of
 from regulator_node.register import apply_entries
 from shared.clock import micros
@@ -25,9 +27,13 @@ from shared.evidence.batches import KeyLookup, SignedBatch, verify_batch
 from shared.evidence.hashing import ProofError, leaf_hashes_of
 from shared.evidence.rejections import sign_rejection
 from shared.identifiers import id_bytes
+from shared.mapping.duty import duty_profile_from_wire
+from shared.mapping.escalation import escalation_from_wire
 from shared.mapping.filing import record_from_wire
+from shared.mapping.label import label_from_wire
+from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
-from shared.provisions.filings import FilingAction, FilingContext, FilingRecord, Refusal, judge_filing
+from shared.provisions.filings import FilingContext, Refusal
 from shared.validation import MAX_VIOLATIONS, field_violations
 
 ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
@@ -51,7 +57,7 @@ class PreparedEntry:
     entry_key: bytes = b""
     account_key: bytes = b""
     entry: entry_pb2.Entry | None = None
-    record: FilingRecord | None = None
+    record: Record | None = None
     refusal: Refusal | None = None
 
 
@@ -130,9 +136,36 @@ def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> P
             prepared.refusal = Refusal("IDENTITY_DATA", tuple(findings))
         else:
             prepared.entry = entry
-            prepared.record = record_from_wire(entry)
-            prepared.account_key = id_bytes(entry.filing.account_id)
+            prepared.record, account_id = _READERS[entry.WhichOneof("body")](entry)
+            prepared.account_key = id_bytes(account_id)
     return prepared
+
+
+def _read_filing(entry: entry_pb2.Entry) -> tuple[Record, str]:
+    return record_from_wire(entry), entry.filing.account_id
+
+
+def _read_label(entry: entry_pb2.Entry) -> tuple[Record, str]:
+    record = label_from_wire(entry.label_grant, micros_of(entry.created_time))
+    return record, record.account_id
+
+
+def _read_escalation(entry: entry_pb2.Entry) -> tuple[Record, str]:
+    record = escalation_from_wire(entry.escalation, micros_of(entry.created_time))
+    return record, record.account_id
+
+
+def _read_duty_profile(entry: entry_pb2.Entry) -> tuple[Record, str]:
+    return duty_profile_from_wire(entry.duty_profile, micros_of(entry.created_time)), ""
+
+
+_READERS: Final[Mapping[str | None, Callable[[entry_pb2.Entry], tuple[Record, str]]]] = {
+    "filing": _read_filing,
+    "label_grant": _read_label,
+    "escalation": _read_escalation,
+    "duty_profile": _read_duty_profile,
+}
+"""What a provider may send, by the field of the entry's body: each reader returns the record and its account."""
 
 
 def _misplaced(entry: entry_pb2.Entry, raw: bytes, origin: str, jurisdiction: str) -> Refusal | None:
@@ -143,8 +176,9 @@ def _misplaced(entry: entry_pb2.Entry, raw: bytes, origin: str, jurisdiction: st
         return _refusal("ORIGIN_WRONG", "origin", "an entry states its sender as origin")
     if entry.jurisdiction != jurisdiction:
         return _refusal("JURISDICTION_WRONG", "jurisdiction", f"this regulator takes entries meant for {jurisdiction}")
-    if not entry.HasField("filing"):
-        return _refusal("BODY_NOT_ALLOWED", "body", "a provider sends filings")
+    if entry.WhichOneof("body") not in _READERS:
+        mend = "a provider sends filings, label grants, escalations and duty profiles"
+        return _refusal("BODY_NOT_ALLOWED", "body", mend)
     return None
 
 
@@ -179,9 +213,9 @@ class Intake:
         """
         self._log.lock(transaction)
         known = self._known_entries(transaction, batch)
-        accounts = self._account_states(transaction, batch)
+        judge = BatchJudge(transaction, self._log.jurisdiction, batch.origin, batch.entries, context)
         seen: set[bytes] = set()
-        judgements = [_judge(prepared, context, known, seen, accounts) for prepared in batch.entries]
+        judgements = [_judge(prepared, judge, known, seen) for prepared in batch.entries]
         accepted = [place for place, judgement in enumerate(judgements) if judgement.outcome == ACCEPTED]
         first_index, acknowledgement = self._append(transaction, batch, accepted, context.now)
         self._record_position(transaction, batch)
@@ -212,19 +246,6 @@ class Intake:
             (self._log.jurisdiction, batch.origin, *keys),
         )
         return {bytes(key): (index, bytes(entry)) for key, index, entry in rows}
-
-    def _account_states(self, transaction: Transaction, batch: PreparedBatch) -> dict[bytes, tuple[int, bool]]:
-        accounts = {prepared.account_key for prepared in batch.entries if prepared.account_key}
-        if not accounts:
-            return {}
-        rows = transaction.execute(
-            "SELECT account_id, MAX(revision), MAX(action)"  # noqa: S608
-            f" FROM filing {transaction.by_index('filing_account')} WHERE jurisdiction = ? AND provider = ?"
-            f" AND account_id IN ({', '.join('?' * len(accounts))}) GROUP BY account_id",
-            (self._log.jurisdiction, batch.origin, *accounts),
-        )
-        # WITHDRAW is the highest action, and nothing follows it.
-        return {bytes(account): (revision, action == FilingAction.WITHDRAW) for account, revision, action in rows}
 
     def _append(
         self, transaction: Transaction, batch: PreparedBatch, accepted: Sequence[int], now: datetime
@@ -301,11 +322,7 @@ class Intake:
 
 
 def _judge(
-    prepared: PreparedEntry,
-    context: FilingContext,
-    known: Mapping[bytes, tuple[int, bytes]],
-    seen: set[bytes],
-    accounts: dict[bytes, tuple[int, bool]],
+    prepared: PreparedEntry, judge: BatchJudge, known: Mapping[bytes, tuple[int, bytes]], seen: set[bytes]
 ) -> _Judgement:
     if prepared.entry_key in known:
         index, raw = known[prepared.entry_key]
@@ -316,12 +333,10 @@ def _judge(
         return _Judgement(REJECTED, refusal=prepared.refusal)
     if prepared.entry_key in seen:
         return _Judgement(REJECTED, refusal=_refusal("ENTRY_REPEATED", "entry_id", "send each entry once in a batch"))
-    context.last_revision, context.withdrawn = accounts.get(prepared.account_key, (0, False))
-    refusal = judge_filing(prepared.record, context)
+    refusal = judge.judge(prepared)
     if refusal is not None:
         return _Judgement(REJECTED, refusal=refusal)
     seen.add(prepared.entry_key)
-    accounts[prepared.account_key] = (prepared.record.revision, prepared.record.action == FilingAction.WITHDRAW)
     return _Judgement(ACCEPTED)
 
 

@@ -1,15 +1,18 @@
-"""What the entries of a log mean: applies them to the register's tables.
+"""What the entries of a log mean: applies them to the register's tables, each kind by the module of its own.
 
 Used alike for the regulator's own log and for copies of other logs, so that every copy of a log gives the same
 register. Applying is a pure consequence of the log: it judges nothing, because what is in a log was judged before it
-got there.
+got there. Kinds are applied one after another; within a kind, in log order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from regulator_node import text_index
+from regulator_node.register_duties import apply_duty_profiles
+from regulator_node.register_escalations import apply_escalation_decision, apply_escalations, region_of_decision
+from regulator_node.register_labels import apply_label_decision, apply_labels, label_indexes_of, region_of_account
 from shared.database import Transaction
 from shared.identifiers import id_bytes
 from shared.pb.filingnet.network.v1 import decision_pb2, entry_pb2, filing_pb2
@@ -58,17 +61,35 @@ def apply_entries(
         filed_time: when they entered the log, microseconds since 1970.
         feed_regions: whether to queue them for the provinces of their subjects (the nation does; Art. 3).
     """
-    filings = [(index, entry) for index, entry in entries if entry.HasField("filing")]
+    kinds: dict[str, list[tuple[int, entry_pb2.Entry]]] = {}
+    for placed in entries:
+        kinds.setdefault(placed[1].WhichOneof("body") or "", []).append(placed)
+    filings = kinds.get("filing", ())
     if filings:
         _apply_filings(transaction, jurisdiction, filings, filed_time)
+    if labels := kinds.get("label_grant"):
+        apply_labels(transaction, jurisdiction, labels, filed_time)
+    if escalations := kinds.get("escalation"):
+        apply_escalations(transaction, jurisdiction, escalations, filed_time)
+    if profiles := kinds.get("duty_profile"):
+        apply_duty_profiles(transaction, jurisdiction, profiles, filed_time)
     fed = _regions_of_filings(transaction, jurisdiction, filings) if feed_regions else []
-    for index, entry in entries:
-        if entry.HasField("filing_decision"):
-            region = _apply_decision(transaction, jurisdiction, index, entry.filing_decision)
-            if feed_regions and region is not None:
-                fed.append((index, region))
+    for index, entry in kinds.get("filing_decision", ()):
+        region = _apply_decision(transaction, jurisdiction, index, entry.filing_decision)
+        if feed_regions and region is not None:
+            fed.append((index, region))
+    for index, entry in kinds.get("label_decision", ()):
+        apply_label_decision(transaction, jurisdiction, index, entry)
+        _direct(transaction, jurisdiction, entry.label_decision.provider, index)
+    for index, entry in kinds.get("escalation_decision", ()):
+        apply_escalation_decision(transaction, jurisdiction, index, entry)
+        _direct(transaction, jurisdiction, entry.escalation_decision.provider, index)
+        if feed_regions and (region := region_of_decision(transaction, jurisdiction, entry)) is not None:
+            fed.append((index, region))
+    if feed_regions:
+        fed.extend(_regions_of_labels(transaction, jurisdiction, kinds))
     if fed:
-        _feed(transaction, jurisdiction, sorted(fed))
+        _feed(transaction, jurisdiction, sorted(set(fed)))
 
 
 def _apply_filings(
@@ -112,7 +133,25 @@ def _regions_of_filings(
                 ),
             )
             fed.extend((index, region) for (region,) in rows)
+            if rows:
+                fed.extend(_labels_moved(transaction, jurisdiction, entry))
     return fed
+
+
+def _labels_moved(transaction: Transaction, jurisdiction: str, entry: entry_pb2.Entry) -> list[tuple[int, str]]:
+    # The region that a subject comes to sees the labels that its account brought along.
+    indexes = label_indexes_of(transaction, jurisdiction, entry.origin, entry.filing.account_id)
+    return [(index, entry.filing.subject_region) for index in indexes]
+
+
+def _regions_of_labels(
+    transaction: Transaction, jurisdiction: str, kinds: Mapping[str, Sequence[tuple[int, entry_pb2.Entry]]]
+) -> list[tuple[int, str]]:
+    accounts = [(index, entry.origin, entry.label_grant.account_id) for index, entry in kinds.get("label_grant", ())]
+    for index, entry in kinds.get("label_decision", ()):
+        accounts.append((index, entry.label_decision.provider, entry.label_decision.account_id))
+    regions = [(index, region_of_account(transaction, jurisdiction, *account)) for index, *account in accounts]
+    return [(index, region) for index, region in regions if region is not None]
 
 
 def _filing_row(
@@ -164,11 +203,14 @@ def _apply_decision(
             decision.revision,
         ),
     )
-    transaction.execute(
-        "INSERT INTO directive (jurisdiction, addressee, log_index) VALUES (?, ?, ?)",
-        (jurisdiction, decision.provider, index),
-    )
+    _direct(transaction, jurisdiction, decision.provider, index)
     return rows[0][0] if rows else None
+
+
+def _direct(transaction: Transaction, jurisdiction: str, provider: str, index: int) -> None:
+    transaction.execute(
+        "INSERT INTO directive (jurisdiction, addressee, log_index) VALUES (?, ?, ?)", (jurisdiction, provider, index)
+    )
 
 
 def _feed(transaction: Transaction, jurisdiction: str, fed: Sequence[tuple[int, str]]) -> None:

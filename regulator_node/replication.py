@@ -2,8 +2,9 @@
 
 The nation follows each province's log by index. A run is stored only when its batch is signed by its origin, its
 entries are the batch's, and the log that they extend has the root that the province signed; so a province that
-rewrites its past is found at the next run. A province follows the nation's feed of its region: single filings out of
-other logs, each with a receipt that proves it without the log around it (Art. 3).
+rewrites its past is found at the next run. A province follows the nation's feed of its region: single entries out of
+other logs, each with a receipt that proves it without the log around it (Art. 3): what was filed elsewhere for subjects
+of its region, and what the nation decided about its providers, which it passes on to them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from regulator_node.directive_feed import pass_on
 from regulator_node.log import store_run
 from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
@@ -199,7 +201,7 @@ def read_entry(raw: bytes) -> entry_pb2.Entry:
 
 
 class RegionCopy:
-    """What was filed elsewhere for subjects of this province's region.
+    """What was filed elsewhere for subjects of this province's region, and what the nation decided about its providers.
 
     Args:
         database: the register.
@@ -250,10 +252,12 @@ class RegionCopy:
             )
             if not stored:
                 continue
+            entry = read_entry(proof.entry_bytes)
+            pass_on(transaction, jurisdiction, proof.log_index, entry)
             apply_entries(
                 transaction,
                 jurisdiction,
-                [(proof.log_index, read_entry(proof.entry_bytes))],
+                [(proof.log_index, entry)],
                 forwarded.filed_time.ToMicroseconds(),
                 feed_regions=False,
             )

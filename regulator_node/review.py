@@ -9,20 +9,19 @@ revision: of two officers who decide at once, the second is told what the first 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
+from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
 from regulator_node.register import ACCEPTED, RETURNED, WITHDRAWN, apply_entries
 from regulator_node.registered_filing import etag_of
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import findings
-from shared.errors import Conflict
 from shared.identifiers import id_bytes
 from shared.pb.filingnet.network.v1 import decision_pb2, filing_pb2
 from shared.provisions.policy import Policy
@@ -134,11 +133,11 @@ class Review:
 
         def work(transaction: Transaction) -> list[VerdictResult]:
             self._log.lock(transaction)
-            answered = _earlier_answer(transaction, request_id, digest)
+            answered = kept_answer(transaction, METHOD, request_id, digest)
             if answered is not None:
-                return answered
+                return [VerdictResult(*values) for values in answered]
             results = self._decide(transaction, verdicts, policy, now)
-            _keep_answer(transaction, request_id, digest, results)
+            keep_answer(transaction, METHOD, request_id, digest, [astuple(result) for result in results])
             return results
 
         results = await self._database.write(work)
@@ -249,21 +248,3 @@ def _decision(verdict: Verdict, now: datetime) -> decision_pb2.FilingDecision:
     decision.decided_time.FromDatetime(now)
     validate(decision)
     return decision
-
-
-def _earlier_answer(transaction: Transaction, request_id: str, digest: bytes) -> list[VerdictResult] | None:
-    rows = transaction.execute(
-        "SELECT digest, response FROM request WHERE request_id = ? AND method = ?", (request_id, METHOD)
-    )
-    if not rows:
-        return None
-    if bytes(rows[0][0]) != digest:
-        raise Conflict("another request had this request_id: make a new one", "REQUEST_ID_REUSED")
-    return [VerdictResult(*values) for values in json.loads(bytes(rows[0][1]))]
-
-
-def _keep_answer(transaction: Transaction, request_id: str, digest: bytes, results: Sequence[VerdictResult]) -> None:
-    transaction.execute(
-        "INSERT INTO request (request_id, method, digest, response) VALUES (?, ?, ?, ?)",
-        (request_id, METHOD, digest, json.dumps([astuple(result) for result in results]).encode()),
-    )

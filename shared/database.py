@@ -23,10 +23,12 @@ from urllib.parse import quote, unquote
 
 from shared.errors import FailedPrecondition
 from shared.storage.postgresql_opening import open_postgresql
+from shared.storage.sqlite import SqliteDatabase
 from shared.storage.sqlite_opening import open_sqlite
+from shared.storage.sqlite_reader import SqliteReader
 from shared.storage.transaction import Transaction
 
-__all__ = ["Database", "Transaction", "open_database", "sqlite_url"]
+__all__ = ["Database", "SqliteReader", "Transaction", "local_reader", "open_database", "sqlite_url"]
 
 T = TypeVar("T")
 
@@ -82,6 +84,11 @@ def open_database(url: str, migrations: Path, *, busy_seconds: float = BUSY_SECO
         "the database URL is not understood: write sqlite:///absolute/path.db or postgresql://user@host/name",
         "DATABASE_URL_WRONG",
     )
+
+
+def local_reader(database: Database) -> SqliteReader | None:
+    """Returns a reader for the calling thread, to be closed; None where the engine is asked over a network."""
+    return SqliteReader(database.path) if isinstance(database, SqliteDatabase) else None
 
 
 def sqlite_url(path: Path) -> str:

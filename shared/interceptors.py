@@ -180,10 +180,15 @@ class CallChain:
         try:
             self._take_room(method)
             try:
-                found = await self._admit(method.name, context)
+                found = self._authenticator.local_caller(context)
+                if found is None:
+                    found = await self._authenticator.caller(context, context.invocation_metadata() or ())
+                check_allowed(method.name, found, self._methods)
                 caller = found.name
                 set_current_call(ServedCall(method.name, found, partial(self._recheck, method.name, found)))
-                return await self._under_deadline(method, context, serve)
+                if method.streams or context.time_remaining() is not None:
+                    return await serve()
+                return await self._under_deadline(context, serve)
             finally:
                 self._under_way[method.streams] -= method.counted
         except grpc.aio.AbortError:
@@ -200,17 +205,10 @@ class CallChain:
             raise Exhausted(f"this node serves {most} calls at once and no more: try again later", "TOO_MANY_CALLS")
         self._under_way[method.streams] += method.counted
 
-    async def _admit(self, name: str, context: grpc.aio.ServicerContext) -> Caller:
-        caller = await self._authenticator.caller(context, context.invocation_metadata() or ())
-        check_allowed(name, caller, self._methods)
-        return caller
-
     def _recheck(self, name: str, caller: Caller) -> None:
         check_allowed(name, self._authenticator.recheck(caller), self._methods)
 
-    async def _under_deadline(self, method: _Method, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
-        if method.streams or context.time_remaining() is not None:
-            return await serve()
+    async def _under_deadline(self, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
         limit = asyncio.timeout(self._bounds.deadline_seconds)
         try:
             async with limit:

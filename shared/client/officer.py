@@ -24,6 +24,38 @@ from shared.channel import NATION_HOST, local_channel, officer_channel, translat
 from shared.client.connection import Connection
 from shared.client.export_stream import PATIENCE_SECONDS, ExportStream
 from shared.client.network_calls import PAGE_ROWS, NetworkCalls
+from shared.client.officer_case_types import (
+    Case,
+    CaseAnswer,
+    CaseEvent,
+    CaseFilter,
+    CaseKind,
+    CaseState,
+    CaseVerdict,
+    DutyFigures,
+    EscalationCause,
+    EscalationOutcome,
+    Gravity,
+    Measure,
+    MeasureAction,
+    MeasureFilter,
+    MeasureKind,
+    ProviderFigures,
+    ReadCase,
+)
+from shared.client.officer_cases import CaseCalls
+from shared.client.officer_label_types import (
+    Label,
+    LabelAction,
+    LabelBasis,
+    LabelFilter,
+    LabelOutcome,
+    LabelScope,
+    LabelState,
+    LabelVerdict,
+    LabelVerdictResult,
+)
+from shared.client.officer_labels import LabelCalls
 from shared.client.officer_mapping import (
     filing_from_wire,
     filings_from_wire,
@@ -66,16 +98,40 @@ from shared.trust.names import tls_host
 
 __all__ = [
     "AuditEntry",
+    "Case",
+    "CaseAnswer",
+    "CaseEvent",
+    "CaseFilter",
+    "CaseKind",
+    "CaseState",
+    "CaseVerdict",
     "Dimension",
+    "DutyFigures",
     "EnrolmentTokenFile",
+    "EscalationCause",
+    "EscalationOutcome",
     "ExportPage",
     "Filing",
     "FilingFilter",
     "FilingOrder",
     "FilingPage",
     "FilingState",
+    "Gravity",
+    "Label",
+    "LabelAction",
+    "LabelBasis",
+    "LabelFilter",
+    "LabelOutcome",
+    "LabelScope",
+    "LabelState",
+    "LabelVerdict",
+    "LabelVerdictResult",
     "Licence",
     "LicenceState",
+    "Measure",
+    "MeasureAction",
+    "MeasureFilter",
+    "MeasureKind",
     "NodeChange",
     "NodeInfo",
     "NodeKey",
@@ -87,6 +143,8 @@ __all__ = [
     "OfficerToken",
     "Outcome",
     "Policy",
+    "ProviderFigures",
+    "ReadCase",
     "RegulatorStatus",
     "Replica",
     "StatisticsRow",
@@ -105,7 +163,7 @@ MOST_VERDICTS: Final = 500
 ALL: Final = FilingFilter()
 
 
-class OfficerClient(NetworkCalls):
+class OfficerClient(NetworkCalls, LabelCalls, CaseCalls):
     """Calls a regulator's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:

@@ -27,6 +27,7 @@ import grpc
 from shared.channel import local_channel, officer_channel, translated
 from shared.client.connection import Connection
 from shared.client.provider_import import send_import
+from shared.client.provider_labels import LabelCalls
 from shared.client.provider_mapping import (
     account_from_wire,
     audit_entry_from_wire,
@@ -39,6 +40,7 @@ from shared.client.provider_mapping import (
     status_from_wire,
     subject_from_wire,
 )
+from shared.client.provider_reports import ReportCalls
 from shared.client.provider_types import (
     Account,
     Agreement,
@@ -93,7 +95,7 @@ Identity = PersonIdentity | OrganisationIdentity
 Signed = Agreement | AgreementSignature
 
 
-class ProviderClient:
+class ProviderClient(LabelCalls, ReportCalls):
     """Calls a provider's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:

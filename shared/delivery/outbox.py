@@ -1,7 +1,8 @@
 """The outbox: entries wait here from the transaction that made them until a receipt for them is at hand.
 
-An entry is serialised once, when it is queued; from then on only these bytes exist. Its state says where it is; nothing
-but delivery, a signed refusal or a person's decision changes it, and no row is ever removed.
+An entry is serialised once, when it is queued; from then on only these bytes exist, unless it waits behind a refused one
+and gets another place in the stream before it was ever taken in. Its state says where it is; nothing but delivery, a
+signed refusal or a person's decision changes it, and no row is ever removed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from typing import Final
+
+from google.protobuf.message import Message
 
 from shared.clock import from_micros, micros
 from shared.database import Transaction
@@ -21,6 +25,11 @@ from shared.evidence.receipts import build_receipt
 from shared.identifiers import new_entry_id
 from shared.pb.filingnet.network.v1 import entry_pb2, filing_pb2
 from shared.validation import field_violations
+
+PROVIDER_ITSELF: Final = str(uuid.UUID(int=0))
+"""Stands in place of the account with what a provider states about itself: a refusal of it parks no account."""
+
+_FILING: Final = "filing"
 
 
 class OutboxState(IntEnum):
@@ -32,6 +41,9 @@ class OutboxState(IntEnum):
     REJECTED = 3
     CONFLICT = 4
     SUPERSEDED = 5
+
+
+_STOPPED: Final = (OutboxState.PARKED, OutboxState.REJECTED, OutboxState.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,83 +88,133 @@ def enqueue(
     destination: str,
     jurisdiction: str,
     origin: str,
-    filings: Sequence[tuple[str, filing_pb2.Filing]],
     now: datetime,
+    filings: Sequence[tuple[str, filing_pb2.Filing]] = (),
+    bodies: Sequence[tuple[str, str, Message]] = (),
 ) -> list[QueuedEntry]:
-    """Queues filings in the transaction of the business change that they tell of.
+    """Queues statements in the transaction of the business change that they tell of.
+
+    The id that stands with each is what a refusal parks: the account, for filings, labels, escalations and whatever
+    else tells of an account; PROVIDER_ITSELF for what tells of the provider.
 
     Args:
         transaction: a write.
         destination: the regulator's node name.
         jurisdiction: the regulator's jurisdiction.
         origin: this node's name.
-        filings: pairs of account id (a UUID) and filing.
         now: when the entries are made.
+        filings: pairs of account id (a UUID) and filing, queued before the bodies.
+        bodies: triples of account id, field of the entry's body (e.g. "label_grant") and statement.
 
     Returns:
-        One queued entry per filing, in order.
+        One queued entry per statement, in order.
 
     Raises:
-        InvalidInput when a filing breaks its contract or the guard finds identity data; nothing is queued then.
+        InvalidInput when a statement breaks its contract or the guard finds identity data; nothing is queued then.
     """
-    if not filings:
+    statements = [(account_id, _FILING, filing) for account_id, filing in filings] + list(bodies)
+    if not statements:
         return []
     ensure_destination(transaction, destination)
-    ((following,),) = transaction.execute(
-        "UPDATE destination SET next_sequence = next_sequence + ? WHERE name = ? RETURNING next_sequence",
-        (len(filings), destination),
-    )
-    first = following - len(filings)
+    first = _take_sequences(transaction, destination, len(statements))
     queued, rows, queued_time = [], [], micros(now)
-    for offset, (account_id, filing) in enumerate(filings):
-        entry = entry_pb2.Entry(
-            entry_id=new_entry_id(),
-            origin=origin,
-            jurisdiction=jurisdiction,
-            sequence=first + offset,
-            filing=filing,
-        )
+    for sequence, (account_id, field, message) in enumerate(statements, first):
+        entry = entry_pb2.Entry(entry_id=new_entry_id(), origin=origin, jurisdiction=jurisdiction, sequence=sequence)
+        getattr(entry, field).CopyFrom(message)
         entry.created_time.FromMicroseconds(queued_time)
         _refuse_bad(entry)
-        queued.append(QueuedEntry(entry.entry_id, entry.sequence))
-        rows.append(
-            (
-                destination,
-                entry.sequence,
-                entry.entry_id,
-                account_id,
-                entry.SerializeToString(),
-                OutboxState.QUEUED,
-                queued_time,
-            )
-        )
+        queued.append(QueuedEntry(entry.entry_id, sequence))
+        data = entry.SerializeToString()
+        rows.append((destination, sequence, entry.entry_id, account_id, field, data, OutboxState.QUEUED, queued_time))
     transaction.insert_many(
-        "outbox", ("destination", "sequence", "entry_id", "account_id", "entry", "state", "queued_time"), rows
+        "outbox", ("destination", "sequence", "entry_id", "account_id", "body", "entry", "state", "queued_time"), rows
     )
     return queued
 
 
+def _take_sequences(transaction: Transaction, destination: str, count: int) -> int:
+    """Takes places in the stream to a destination; returns the first."""
+    ((following,),) = transaction.execute(
+        "UPDATE destination SET next_sequence = next_sequence + ? WHERE name = ? RETURNING next_sequence",
+        (count, destination),
+    )
+    return int(following) - count
+
+
 def _refuse_bad(entry: entry_pb2.Entry) -> None:
+    what = str(entry.WhichOneof("body")).replace("_", " ")
     violations = field_violations(entry)
     if violations:
-        raise InvalidInput("the filing breaks its contract", "FIELD_VIOLATIONS", violations)
+        raise InvalidInput(f"the {what} breaks its contract", "FIELD_VIOLATIONS", violations)
     findings = check_message(entry)
     if findings:
-        raise InvalidInput("the filing holds identity data, which never leaves the provider", "IDENTITY_DATA", findings)
+        raise InvalidInput(
+            f"the {what} holds identity data, which never leaves the provider", "IDENTITY_DATA", findings
+        )
 
 
 def supersede(transaction: Transaction, account_id: str) -> int:
-    """Sets aside what was refused of an account, and what waits behind it, because a newer filing replaces it.
+    """Sets aside the filings of an account that were refused or wait behind a refused one, because a newer filing
+    replaces them. Whatever else waits behind them keeps waiting, see `send_on`.
 
     Returns:
-        The number of entries set aside.
+        The number of filings set aside.
     """
     return len(
         transaction.execute(
-            "UPDATE outbox SET state = ? WHERE account_id = ? AND state IN (?, ?, ?) RETURNING sequence",
-            (OutboxState.SUPERSEDED, account_id, OutboxState.PARKED, OutboxState.REJECTED, OutboxState.CONFLICT),
+            "UPDATE outbox SET state = ? WHERE account_id = ? AND body = ? AND state IN (?, ?, ?) RETURNING sequence",
+            (OutboxState.SUPERSEDED, account_id, _FILING, *_STOPPED),
         )
     )
+
+
+def supersede_entries(transaction: Transaction, entry_ids: Sequence[str]) -> None:
+    """Sets aside those of some entries that were refused or wait behind a refused one: a newer statement replaces them."""
+    transaction.executemany(
+        "UPDATE outbox SET state = ? WHERE entry_id = ? AND state IN (?, ?, ?)",
+        [(OutboxState.SUPERSEDED, entry_id, *_STOPPED) for entry_id in entry_ids],
+    )
+
+
+def wait_behind(transaction: Transaction, entry_id: str) -> None:
+    """Lets an entry that was just queued wait as well, because what it follows waits behind a refused one."""
+    transaction.execute(
+        "UPDATE outbox SET state = ?, reason = 'WAITS_FOR_EARLIER' WHERE entry_id = ?", (OutboxState.PARKED, entry_id)
+    )
+
+
+def send_on(transaction: Transaction, destination: str, account_id: str) -> int:
+    """Queues what waits behind a refused entry of an account again, behind all that is queued.
+
+    Called once what replaces the refused entry is queued, so that it arrives first. Where another refused entry of the
+    account still stands, they wait on. The entries were never taken in; each gets a new place in the stream, and with
+    it new bytes.
+
+    Returns:
+        The number of entries queued.
+    """
+    ((standing,),) = transaction.execute(
+        "SELECT COUNT(*) FROM outbox WHERE account_id = ? AND state IN (?, ?)",
+        (account_id, OutboxState.REJECTED, OutboxState.CONFLICT),
+    )
+    waiting = transaction.execute(
+        "SELECT sequence, entry FROM outbox WHERE destination = ? AND account_id = ? AND state = ? ORDER BY sequence",
+        (destination, account_id, OutboxState.PARKED),
+    )
+    if standing or not waiting:
+        return 0
+    following = _take_sequences(transaction, destination, len(waiting))
+    rows = []
+    for place, (sequence, data) in enumerate(waiting, following):
+        entry = entry_pb2.Entry.FromString(bytes(data))
+        entry.sequence = place
+        rows.append((place, entry.SerializeToString(), OutboxState.QUEUED, destination, sequence))
+    transaction.executemany(
+        "UPDATE outbox SET sequence = ?, entry = ?, state = ?, reason = NULL, violations = NULL, rejection = NULL"
+        " WHERE destination = ? AND sequence = ?",
+        rows,
+    )
+    return len(waiting)
 
 
 def replay(transaction: Transaction, account_id: str) -> int:

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 import grpc
 import structlog
@@ -88,6 +89,16 @@ class _Batch:
         return hashlib.sha256(self.signed.header).digest()[:16]
 
 
+class RefusalListener(Protocol):
+    """Is told which accounts had an entry refused, because more may hang on it than the outbox knows."""
+
+    def store_refused(self, transaction: Transaction, account_ids: Collection[str]) -> None:
+        """Stores what follows, in the transaction that stores the refusals."""
+
+    def refused(self, account_ids: Collection[str]) -> None:
+        """Is told once they are stored, or may be."""
+
+
 class DeliveryWorker:
     """Delivers one destination's outbox.
 
@@ -98,6 +109,7 @@ class DeliveryWorker:
         clock: tells the time.
         cap_seconds: the longest wait between attempts.
         max_entries: the most entries in a batch.
+        refusals: told of what was refused.
 
     Attributes:
         recorded: told after each batch of which the outcome is stored.
@@ -112,12 +124,14 @@ class DeliveryWorker:
         *,
         cap_seconds: float = CAP_SECONDS,
         max_entries: int = MAX_ENTRIES,
+        refusals: RefusalListener | None = None,
     ) -> None:
         self._database = database
         self._route = route
         self._submit = submit
         self._clock = clock
         self._max_entries = max_entries
+        self._refusals = refusals
         self._persistence = Persistence(
             cap_seconds=cap_seconds,
             # The node's own storage counts: a full disk here must not end delivery any more than a cut network.
@@ -208,7 +222,16 @@ class DeliveryWorker:
         except grpc.aio.AioRpcError as error:
             raise remote_error(error) from error
         outcome = await asyncio.to_thread(self._verify, batch, response)
-        await self._database.write(lambda transaction: self._record(transaction, batch, outcome))
+        # Finished also when the worker is told to end: what was answered is stored, and who listens hears of it.
+        await asyncio.shield(self._store(batch, outcome))
+
+    async def _store(self, batch: _Batch, outcome: _Outcome) -> None:
+        refused = frozenset(batch.rows[position].account_id for position, *_ in outcome.refused)
+        try:
+            await self._database.write(lambda transaction: self._record(transaction, batch, outcome))
+        finally:
+            if refused and self._refusals is not None:
+                self._refusals.refused(refused)
         self.recorded.notify()
 
     def _verify(self, batch: _Batch, response: intake_service_pb2.SubmitEntriesResponse) -> _Outcome:
@@ -307,6 +330,8 @@ class DeliveryWorker:
             " AND state = 0 AND sequence > ?",
             [(self._route.destination, account_id, sequence) for account_id, sequence in stopped.items()],
         )
+        if stopped and self._refusals is not None:
+            self._refusals.store_refused(transaction, stopped)
 
     async def _on_pause(self, error: BaseException, attempts: int, seconds: float) -> None:
         reason = (

@@ -116,6 +116,11 @@ class SqliteDatabase:
         self._writes = WorkQueue("database-writer", 1, self._serve_writes)
         self._reads = WorkQueue("database-reader", READERS, self._serve_reads)
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
     async def read(self, work: Work[T]) -> T:
         """Runs a work over a snapshot."""
         return await self._reads.run(work)

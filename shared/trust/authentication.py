@@ -98,14 +98,19 @@ class Authenticator:
             PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN, OFFICER_ELSEWHERE.
             Unavailable: DIRECTORY_MISSING, this node has not joined yet.
         """
+        local = self.local_caller(context)
+        if local is not None:
+            return local
         certificate = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
         if certificate is not None:
             return self._by_certificate(certificate)
-        # An abstract socket ("unix-abstract:") has no file mode that keeps others out, and is nobody's.
-        if self._local is not None and context.peer().startswith("unix:"):
-            return self._local
         credentials = [value for key, value in metadata if key == "authorization"]
         return await self._by_bearer(credentials) if credentials else _ANYONE
+
+    def local_caller(self, context: grpc.aio.ServicerContext) -> Caller | None:
+        """Tells whether a call came by the node's own Unix socket, from who may open its file; None where it did not."""
+        # An abstract socket ("unix-abstract:") has no file mode that keeps others out, and is nobody's.
+        return self._local if self._local is not None and context.peer().startswith("unix:") else None
 
     def recheck(self, caller: Caller) -> Caller:
         """Judges a caller again in the middle of a long call.

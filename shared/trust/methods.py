@@ -51,6 +51,11 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         _READERS,
     )
     | _rows(f"{_REGULATOR}.FilingService", ["DecideFilings"], _DECIDERS)
+    | _rows(f"{_REGULATOR}.LabelService", ["SearchLabels", "ListLabelRevisions"], _READERS)
+    | _rows(f"{_REGULATOR}.LabelService", ["DecideLabels"], _DECIDERS)
+    | _rows(f"{_REGULATOR}.EscalationService", ["ListCases", "GetCase", "ListMeasures", "GetProviderFigures"], _READERS)
+    | _rows(f"{_REGULATOR}.EscalationService", ["AssignCase", "DecideCase"], _DECIDERS)
+    | _rows(f"{_REGULATOR}.PublicService", ["CheckLabel", "SubmitComplaint", "GetComplaint"], _EVERYONE)
     | _rows(f"{_REGULATOR}.NetworkService", ["GetStatus", "ListNodes", "GetPolicy"], _READERS)
     | _rows(
         f"{_REGULATOR}.NetworkService",
@@ -94,6 +99,42 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         ],
         _BACKEND,
     )
+    | _rows(f"{_PROVIDER_API}.PublicationService", ["CheckPublication"], _BACKEND)
+    | _rows(
+        f"{_PROVIDER_API}.LabelService",
+        ["GrantLabel", "RenewLabel", "NarrowLabel", "RevokeLabel", "GetLabel", "ListLabels"],
+        _BACKEND,
+    )
+    | _rows(
+        f"{_PROVIDER_API}.ReportService",
+        [
+            "SubmitReport",
+            "GetOutcome",
+            "GetReport",
+            "ListReports",
+            "AnswerReport",
+            "SettleReport",
+            "PauseReport",
+            "HandOverReport",
+        ],
+        _BACKEND,
+    )
+    | _rows(
+        f"{_PROVIDER_API}.MeasureService",
+        [
+            "ApplyMeasure",
+            "LiftMeasure",
+            "GetMeasure",
+            "ListMeasures",
+            "SubmitAppeal",
+            "DecideAppeal",
+            "AppealToRegulator",
+            "ListOrders",
+            "AnswerOrder",
+        ],
+        _BACKEND,
+    )
+    | _rows(f"{_PROVIDER_API}.DutyService", ["FileDutyProfile", "GetDutyProfile"], _BACKEND)
     | _rows(f"{_PROVIDER_API}.NodeService", ["GetStatus", "ReplayAccount", "ListAuditEntries", "GetKeyRing"], _BACKEND)
     | _rows("grpc.health.v1.Health", ["Check", "Watch", "List"], _EVERYONE)
     | _rows("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"], _EVERYONE)

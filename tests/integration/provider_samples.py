@@ -15,10 +15,18 @@ from provider_node.accounts import Accounts
 from provider_node.agreements import AgreementSignature, agreement_in_force
 from provider_node.bootstrap import Provider, open_parts
 from provider_node.directives import Directives
+from provider_node.duties import Duties
+from provider_node.gate import Gate, LicenceReader
 from provider_node.imports import Imports
+from provider_node.label_decisions import LABEL_DECISION, LabelDecisions
+from provider_node.labels import Labels
 from provider_node.master_key import KEY_BYTES, MasterKeys, add_master_key_version
+from provider_node.measure_rows import StoredMeasures
+from provider_node.orders import ESCALATION_DECISION
+from provider_node.oversight import Oversight
+from provider_node.refusals import Refusals
 from provider_node.settings import MIGRATIONS, ProviderSettings
-from provider_node.standing import read_standing
+from provider_node.standing import own_licence, read_standing
 from provider_node.subject_rows import Subject
 from provider_node.subjects import Registration, Subjects
 from provider_node.vault import Identity, Vault, open_vault
@@ -35,7 +43,7 @@ from shared.identifiers import new_account_id, new_entry_id
 from shared.mapping.policy import policy_to_wire
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import decision_pb2, directory_pb2, entry_pb2, evidence_pb2, intake_service_pb2
-from shared.provisions.policy import initial_policy
+from shared.provisions.policy import REPORT_FIRST_ANSWER, initial_policy
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.verification import FormVerifier, PersonIdentity
 from shared.trust.authority import Authority
@@ -76,12 +84,17 @@ class MadeUpNetwork:
         directory.issue_time.FromDatetime(NOW)
         return self._signed("directory", directory)
 
-    def policy(self, version: int = 1, effective_time: datetime = NOW) -> evidence_pb2.SignedDocument:
-        """The first policy; or a later one, with an agreement of that version."""
+    def policy(
+        self, version: int = 1, effective_time: datetime = NOW, first_answer_hours: int = 0
+    ) -> evidence_pb2.SignedDocument:
+        """The first policy; or a later one, with an agreement of that version, and other hours for a first answer."""
         policy = policy_to_wire(initial_policy())
         if version > 1:
             policy.version = policy.agreement.version = version
             policy.effective_time.FromDatetime(effective_time)
+        for period in policy.periods:
+            if first_answer_hours and period.name == REPORT_FIRST_ANSWER:
+                period.amount = first_answer_hours
         return self._signed("policy", policy)
 
     def _signed(self, kind: str, body: Any) -> evidence_pb2.SignedDocument:
@@ -99,9 +112,13 @@ class MadeUpNetwork:
         decision.decided_time.FromDatetime(NOW)
         for name, value in changes.items():
             getattr(decision, name).extend(value) if name == "fields" else setattr(decision, name, value)
+        return await self.state("filing_decision", decision)
+
+    async def state(self, body: str, message: Any) -> evidence_pb2.Receipt:
+        """Has the province state a fact of its own; returns its receipt."""
 
         def work(transaction: Any) -> bytes:
-            stated = self.register.log.append_own(transaction, [("filing_decision", decision)], NOW)
+            stated = self.register.log.append_own(transaction, [(body, message)], NOW)
             return read_receipt(transaction, JURISDICTION, stated.indexes[0])
 
         return evidence_pb2.Receipt.FromString(await self.register.database.write(work))
@@ -126,6 +143,10 @@ class MadeUpProvider:
     accounts: Accounts
     imports: Imports
     directives: Directives
+    gate: Gate
+    labels: Labels
+    duties: Duties
+    oversight: Oversight
     woken: list[bool]
 
     @property
@@ -176,7 +197,7 @@ class MadeUpProvider:
 
         key = self.network.register.provider_key
         route = Route(REGULATOR, JURISDICTION, PROVIDER, key, lambda: self.ring)
-        await DeliveryWorker(self.database, route, submit, self.clock).drain()
+        await DeliveryWorker(self.database, route, submit, self.clock, refusals=Refusals(self.gate)).drain()
 
     async def count(self, table: str) -> int:
         """Rows of a table."""
@@ -210,6 +231,12 @@ async def made_up_provider(
         standing = partial(read_standing, view, PROVIDER)
         subjects = Subjects(database, vault, FormVerifier(clock), standing, clock)
         await subjects.settle_left_overs()
+        measures = StoredMeasures()
+        licence = LicenceReader(lambda: view.directory, partial(own_licence, standing))
+        gate = Gate(database, measures, licence, clock)
+        await gate.load()
+        wake = partial(woken.append, True)
+        oversight = Oversight.of(database, vault, standing, clock, gate, wake)
         yield MadeUpProvider(
             folder=folder,
             clock=clock,
@@ -218,13 +245,24 @@ async def made_up_provider(
             vault=vault,
             view=view,
             subjects=subjects,
-            accounts=Accounts(database, vault.index, standing, clock, lambda: woken.append(True)),
-            imports=Imports(database, standing, clock, lambda: woken.append(True)),
-            directives=Directives(database, PROVIDER, JURISDICTION, lambda: view.key_ring()),
+            accounts=Accounts(database, vault.index, standing, clock, wake, gate),
+            imports=Imports(database, standing, clock, wake),
+            directives=Directives(
+                database,
+                PROVIDER,
+                JURISDICTION,
+                lambda: view.key_ring(),
+                {LABEL_DECISION: LabelDecisions(gate), ESCALATION_DECISION: oversight.orders},
+            ),
+            gate=gate,
+            labels=Labels(database, vault.index, standing, clock, gate, measures, wake),
+            duties=Duties(database, standing, clock, wake),
+            oversight=oversight,
             woken=woken,
         )
     finally:
         await subjects.finish()
+        await gate.close()
         await vault.close()
         await database.close()
 

@@ -298,3 +298,47 @@ def test_the_contracts_are_served_for_any_client(network: Network, bearer: str) 
     done = subprocess.run(command, cwd=network.root, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stderr
     assert ["regulator/100000"] == [node["name"] for node in json.loads(done.stdout)["nodes"]]
+
+
+GRANT = ("--provider", "provider/wave", "--grant", "2b0c9f1e-8f6a-4c7b-9b1d-0a4f3d2c1b00")
+
+
+def test_labels_are_searched_and_decided(network: Network) -> None:
+    """An empty register says so; a decision on a grant that is none is refused with its reason, and the exit code is 1."""
+    assert [] == network.rows(
+        "labels", "search", "--data", "province", "--state", "asked", "--end-before", "2030-01-31"
+    )
+    approval = ("--outcome", "approve", "--scope", "reprint", "--end", "2030-01-31")
+    said = network.run("labels", "decide", "--data", "province", *GRANT, "--revision", "1", *approval, "--json", code=1)
+    assert "" == said
+    history = ("labels", "history", "--data", "province", "--jurisdiction", "330000", *GRANT)
+    assert "there is no such grant" in network.call(*history, code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("search", "--state", "stolen"), "choose one of asked"),
+        (("search", "--basis", "rumour"), "choose one of news_unit"),
+        (("search", "--end-before", "soon"), "write it as 2026-01-31"),
+        (("decide", *GRANT, "--revision", "1", "--outcome", "forget"), "choose one of approve"),
+        (("decide", *GRANT, "--revision", "1", "--outcome", "approve"), "an approval needs --scope and --end"),
+        (("decide", *GRANT, "--outcome", "revoke"), "--revision"),
+    ],
+)
+def test_wrong_options_about_labels_are_named(network: Network, arguments: tuple[str, ...], said: str) -> None:
+    """Wrong usage ends with 2 and names the option's values."""
+    assert said in " ".join(network.call("labels", *arguments, "--data", "province", code=2).replace("│", "").split())
+
+
+def test_anybody_checks_a_label(network: Network) -> None:
+    """Without credentials: an account without a label is told so, and the exit code is 1."""
+    place = ("--address", network.public["province"], "--ca", "nation/tls/ca.pem", "--node", "regulator/330000")
+    done = subprocess.run(
+        [*PROGRAM, "public", "check-label", *place, "0b5f2c1e-6d0a-4c53-9a53-6f7a3c1f8e21", "--json"],
+        cwd=network.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (1, "none") == (done.returncode, json.loads(done.stdout)[0]["standing"]), done.stderr

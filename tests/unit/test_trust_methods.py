@@ -14,15 +14,32 @@ OPEN = {
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     "filingnet.network.v1.EnrolmentService/Enrol",
+    "filingnet.regulator.v1.PublicService/CheckLabel",
+    "filingnet.regulator.v1.PublicService/SubmitComplaint",
+    "filingnet.regulator.v1.PublicService/GetComplaint",
 }
 RENEW = {"filingnet.network.v1.EnrolmentService/RenewCertificate"}
 DOCUMENTS = {"filingnet.network.v1.FollowService/FollowDocuments"}
 WITNESS = {"filingnet.network.v1.WitnessService/SubmitCosignature"}
 READ = {
-    f"filingnet.regulator.v1.FilingService/{call}"
-    for call in ("SearchFilings", "GetFiling", "ListRevisions", "GetStatistics", "ExportFilings", "GetReceipt")
-} | {f"filingnet.regulator.v1.NetworkService/{call}" for call in ("GetStatus", "ListNodes", "GetPolicy")}
-DECIDE = {"filingnet.regulator.v1.FilingService/DecideFilings"}
+    f"filingnet.regulator.v1.{service}Service/{call}"
+    for service, calls in {
+        "Filing": ("SearchFilings", "GetFiling", "ListRevisions", "GetStatistics", "ExportFilings", "GetReceipt"),
+        "Label": ("SearchLabels", "ListLabelRevisions"),
+        "Escalation": ("ListCases", "GetCase", "ListMeasures", "GetProviderFigures"),
+        "Network": ("GetStatus", "ListNodes", "GetPolicy"),
+    }.items()
+    for call in calls
+}
+DECIDE = {
+    f"filingnet.regulator.v1.{call}"
+    for call in (
+        "FilingService/DecideFilings",
+        "LabelService/DecideLabels",
+        "EscalationService/AssignCase",
+        "EscalationService/DecideCase",
+    )
+}
 ADMINISTER = {
     f"filingnet.regulator.v1.NetworkService/{call}"
     for call in (

@@ -1,0 +1,187 @@
+"""The publication gate: CheckPublication, 32 calls in flight, against an empty unary call over a Unix socket.
+
+The provider is a real node. Its accounts, grants and measures are made straight into its database file while it is
+stopped: what is measured is the gate, over as many accounts as the largest tool had. The floor is a bare gRPC server
+on a Unix socket in a process of its own, with the same options and nothing between wire and answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.empty_server import METHOD
+from benchmarks.measure import Comparison, Figure
+from benchmarks.single import timed
+from shared.channel import local_channel
+from shared.clock import micros, system_clock
+from shared.cluster.network import Cluster
+from shared.pb.filingnet.provider.v1 import publication_service_pb2 as pb
+from shared.pb.filingnet.provider.v1 import publication_service_pb2_grpc
+from shared.provisions.regions import NATION
+from shared.provisions.spans import FOREVER
+
+WANTED: Final = 0.8
+SHARE: Final = 10
+"""One in so many accounts has a grant, and one in so many a measure."""
+
+DAY: Final = 24 * 3600 * 1_000_000
+
+
+async def gate(accounts: int, calls: int, rounds: int) -> Comparison:
+    """Measures the gate.
+
+    Args:
+        accounts: how many the provider has.
+        calls: how many in each round.
+        rounds: how many rounds, each followed by one of the floor.
+    """
+    rates, floors = [], []
+    chosen = random.Random(accounts)
+    with tempfile.TemporaryDirectory() as folder:
+        socket = Path(folder) / "empty.sock"
+        async with Cluster(provinces=(), providers={"wave": NATION}, proxied=False) as cluster:
+            provider = cluster.provider("wave")
+            await provider.stop()
+            await asyncio.to_thread(_fill, provider.folder / "provider.db", accounts)
+            await provider.start()
+            server = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "benchmarks.empty_local_server", socket, stdout=asyncio.subprocess.PIPE
+            )
+            assert server.stdout is not None
+            await server.stdout.readline()
+            channel, floor = local_channel(os.fspath(provider.socket)), local_channel(f"unix:{socket}")
+            try:
+                stub: Any = publication_service_pb2_grpc.PublicationServiceStub
+                check = stub(channel).CheckPublication
+                empty = floor.unary_unary(METHOD)
+                await _asked(check, accounts, 200, chosen)
+                for _ in range(rounds):
+                    rates.append(await _asked(check, accounts, calls, chosen))
+                    floors.append(await timed([lambda: empty(b"", timeout=30)] * calls))
+            finally:
+                server.terminate()
+                await server.wait()
+                await channel.close()
+                await floor.close()
+    return Comparison(
+        name="publication gate, 32 in flight",
+        detail=f"{calls:,} calls a round, {rounds} rounds, {accounts:,} accounts, {accounts // SHARE:,} grants and as"
+        " many measures, SQLite",
+        figure=Figure(rates),
+        floor=Figure(floors),
+        floor_name="an empty unary call over a Unix socket",
+        wanted=WANTED,
+    )
+
+
+async def _asked(
+    check: Callable[..., Awaitable[pb.CheckPublicationResponse]], accounts: int, calls: int, chosen: random.Random
+) -> float:
+    requests = [
+        pb.CheckPublicationRequest(
+            account_id=_account_id(chosen.randrange(accounts)),
+            act=chosen.choice((pb.PUBLICATION_ACT_PUBLISH, pb.PUBLICATION_ACT_REPRINT)),
+            is_news=chosen.random() < 0.5,
+            audience=pb.AUDIENCE_PUBLIC,
+            form=pb.PUBLICATION_FORM_PUBLIC_ACCOUNT,
+        )
+        for _ in range(calls)
+    ]
+
+    def call(request: pb.CheckPublicationRequest) -> Callable[[], Awaitable[object]]:
+        async def answered() -> None:
+            answer = await check(request, timeout=30)
+            assert answer.reason != "ACCOUNT_UNKNOWN", answer
+
+        return answered
+
+    return await timed([call(request) for request in requests])
+
+
+def _account_id(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+
+
+def _fill(file: Path, accounts: int) -> None:
+    now = micros(system_clock())
+    with sqlite3.connect(file) as database:
+        _insert(database, "account", _accounts(accounts, now))
+        _insert(database, "label_grant", _grants(accounts, now))
+        _insert(database, "measure", _measures(accounts, now))
+    database.close()
+
+
+def _insert(database: sqlite3.Connection, table: str, rows: Iterator[dict[str, Any]]) -> None:
+    first = next(rows)
+    marks = ", ".join(f":{name}" for name in first)
+    statement = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})"
+    database.execute(statement, first)
+    database.executemany(statement, rows)
+
+
+def _accounts(accounts: int, now: int) -> Iterator[dict[str, Any]]:
+    for number in range(accounts):
+        yield {
+            "account_id": _account_id(number),
+            "reference": number.to_bytes(16, "big"),
+            "display_name": f"样例公众号{number}",
+            "category": "lifestyle",
+            "review_outcome": 1,
+            "review_reason": "",
+            "reviewed_time": now,
+            "withdrawn": 0,
+            "filings": 0,
+            "open_time": now - number,
+            "version": 1,
+        }
+
+
+def _grants(accounts: int, now: int) -> Iterator[dict[str, Any]]:
+    for number in range(0, accounts, SHARE):
+        yield {
+            "grant_id": str(uuid.uuid4()),
+            "account_id": _account_id(number),
+            "statements": 1,
+            "revision": 1,
+            "action": 2,
+            "granted": 1,
+            "basis": 1,
+            "licence_number": "33120240001",
+            "scope": 1,
+            "start_time": now - DAY,
+            "end_time": now + 300 * DAY + number,
+            "revoked_time": FOREVER,
+            "outcome": 0,
+            "reason": "",
+            "note": "",
+            "version": 1,
+        }
+
+
+def _measures(accounts: int, now: int) -> Iterator[dict[str, Any]]:
+    for number in range(SHARE // 2, accounts, SHARE):
+        yield {
+            "measure_id": str(uuid.uuid4()),
+            "account_id": _account_id(number),
+            "kind": 2 + number // SHARE % 2,
+            "baseline": 7,
+            "reason": "false_information",
+            "gravity": 1,
+            "start_time": now - DAY,
+            "end_time": now + 30 * DAY,
+            "order_entry_id": "",
+            "stopped_time": FOREVER,
+            "action": 1,
+            "revision": 1,
+            "reasons": "样例",
+            "version": 1,
+        }

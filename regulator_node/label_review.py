@@ -1,0 +1,230 @@
+"""An officer's decisions on labels (Art. 7): judged by the rules, in the log, and on their way to the providers.
+
+Each verdict is judged by itself, against the policy in force and the grant as it is now, and a bad one never fails the
+others. All that stand enter the log together, in the transaction that also keeps the answer, so that a request that is
+sent again gets the same answer and decides nothing twice. Who names the etag of what he saw is told where it changed:
+of two officers who decide at once, the second is. What a regulator ended stays ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from regulator_node.held_labels import HeldGrant, read_held_grants
+from regulator_node.kept_answers import keep_answer, kept_answer
+from regulator_node.log import RegisterLog
+from regulator_node.register import apply_entries
+from regulator_node.registered_label import etag_of
+from shared.clock import Clock, micros
+from shared.database import Database, Transaction
+from shared.egress import findings
+from shared.identifiers import id_bytes
+from shared.pb.filingnet.network.v1 import label_pb2
+from shared.provisions.label_decisions import LabelDecisionRecord, LabelOutcome, judge_label_decision
+from shared.provisions.label_rights import revoked
+from shared.provisions.policy import Policy
+from shared.validation import validate
+
+METHOD: Final = "DecideLabels"
+"""Under which answers are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelVerdict:
+    """What an officer decides on one revision of a grant.
+
+    Attributes:
+        provider: the provider's node name.
+        grant_id: a UUID.
+        revision: the revision decided.
+        outcome: the number of a LabelOutcome.
+        scope: approved; 0 for every other outcome.
+        end_time: until when it is approved, exclusive, in microseconds; 0 for every other outcome.
+        reason: code of a label reason; empty when approved.
+        note: what to mend, for people.
+        etag: of the grant as the officer saw it; empty to decide whatever it is.
+    """
+
+    provider: str
+    grant_id: str
+    revision: int
+    outcome: int
+    scope: int = 0
+    end_time: int = 0
+    reason: str = ""
+    note: str = ""
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelVerdictResult:
+    """What became of one verdict: a stable reason and the mend where it was refused, else its index in the log."""
+
+    error_reason: str = ""
+    error_message: str = ""
+    log_index: int = 0
+
+
+class LabelReview:
+    """Decides on the labels of one regulator's own jurisdiction.
+
+    Args:
+        database: the register.
+        log: this regulator's.
+        policy_at: finds the policy in force at a time.
+        clock: tells the time.
+        feed_regions: whether this is the nation, which feeds the provinces (Art. 3).
+        on_change: called after decisions entered the log, to wake those who follow it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        log: RegisterLog,
+        policy_at: Callable[[datetime], Policy],
+        clock: Clock,
+        *,
+        feed_regions: bool,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._policy_at = policy_at
+        self._clock = clock
+        self._feed_regions = feed_regions
+        self._on_change = on_change
+
+    async def decide(self, request_id: str, officer: str, verdicts: Sequence[LabelVerdict]) -> list[LabelVerdictResult]:
+        """Decides.
+
+        Args:
+            request_id: chosen by the caller; the same request gets the same answer.
+            officer: who decides.
+            verdicts: at most 500.
+
+        Returns:
+            One result per verdict, in order; the decisions that stand are in the log.
+
+        Raises:
+            Conflict: REQUEST_ID_REUSED, another request had the id.
+        """
+        digest = hashlib.sha256(repr((officer, [astuple(verdict) for verdict in verdicts])).encode()).digest()
+        now = self._clock()
+        policy = self._policy_at(now)
+
+        def work(transaction: Transaction) -> list[LabelVerdictResult]:
+            self._log.lock(transaction)
+            answered = kept_answer(transaction, METHOD, request_id, digest)
+            if answered is not None:
+                return [LabelVerdictResult(*values) for values in answered]
+            results = self._decide(transaction, verdicts, policy, now)
+            keep_answer(transaction, METHOD, request_id, digest, [astuple(result) for result in results])
+            return results
+
+        results = await self._database.write(work)
+        self._on_change()
+        return results
+
+    def _decide(
+        self, transaction: Transaction, verdicts: Sequence[LabelVerdict], policy: Policy, now: datetime
+    ) -> list[LabelVerdictResult]:
+        grants: dict[tuple[str, str], HeldGrant] = {}
+        for provider in {verdict.provider for verdict in verdicts}:
+            ids = {id_bytes(verdict.grant_id) for verdict in verdicts if verdict.provider == provider}
+            held = read_held_grants(transaction, self._log.jurisdiction, provider, ids)
+            grants.update({(provider, grant_id): each for grant_id, each in held.items()})
+        refusals: list[LabelVerdictResult | None] = []
+        bodies: list[label_pb2.LabelDecision] = []
+        for verdict in verdicts:
+            place = (verdict.provider, verdict.grant_id.lower())
+            current = grants.get(place)
+            refusal = judge(verdict, current, policy, micros(now))
+            refusals.append(refusal)
+            if refusal is None and current is not None:
+                bodies.append(_decision(verdict, current.statement.account_id, now))
+                grants[place] = _decided(current, verdict, micros(now))
+        indexes = iter(self._append(transaction, bodies, now))
+        return [LabelVerdictResult(log_index=next(indexes)) if refusal is None else refusal for refusal in refusals]
+
+    def _append(
+        self, transaction: Transaction, bodies: Sequence[label_pb2.LabelDecision], now: datetime
+    ) -> Sequence[int]:
+        if not bodies:
+            return []
+        stated = self._log.append_own(transaction, [("label_decision", body) for body in bodies], now)
+        apply_entries(
+            transaction,
+            self._log.jurisdiction,
+            list(zip(stated.indexes, stated.entries, strict=True)),
+            micros(now),
+            feed_regions=self._feed_regions,
+        )
+        return stated.indexes
+
+
+def judge(verdict: LabelVerdict, held: HeldGrant | None, policy: Policy, now: int) -> LabelVerdictResult | None:
+    """Judges one verdict.
+
+    Args:
+        verdict: the verdict.
+        held: the grant in this jurisdiction; None where there is none.
+        policy: in force now.
+        now: the moment, in microseconds.
+
+    Returns:
+        None where it stands, else the refusal: what `judge_label_decision` says, GRANT_ENDED also where a regulator
+        refused or revoked it before, LABEL_CHANGED, REASON_NOT_ALLOWED, TERMS_NOT_ALLOWED or IDENTITY_DATA.
+    """
+    approves = verdict.outcome == LabelOutcome.APPROVED
+    if held is not None and held.ended:
+        return LabelVerdictResult("GRANT_ENDED", "a regulator ended this grant before: there is nothing left to decide")
+    if held is not None and verdict.etag and verdict.etag != _etag(held):
+        return LabelVerdictResult("LABEL_CHANGED", "the grant changed since it was read: read it again, then decide")
+    if approves and verdict.reason:
+        return LabelVerdictResult("REASON_NOT_ALLOWED", "an approval has no reason: leave it out")
+    if not approves and (verdict.scope or verdict.end_time):
+        return LabelVerdictResult("TERMS_NOT_ALLOWED", "only an approval has a scope and an end: leave them out")
+    record = LabelDecisionRecord(
+        verdict.grant_id, verdict.revision, verdict.outcome, verdict.scope, verdict.end_time, verdict.reason, now
+    )
+    refusal = judge_label_decision(record, held.statement if held else None, held.grant if held else None, policy)
+    if refusal is not None:
+        return LabelVerdictResult(refusal.reason, refusal.violations[0].mend[:300])
+    found = findings(verdict.note)
+    if found:
+        return LabelVerdictResult("IDENTITY_DATA", f"the note: {found[0].mend}"[:300])
+    return None
+
+
+def _etag(held: HeldGrant) -> str:
+    return etag_of(held.statement.revision, held.outcome, held.decided_time, held.revoked_time)
+
+
+def _decided(held: HeldGrant, verdict: LabelVerdict, now: int) -> HeldGrant:
+    decided = replace(held, outcome=verdict.outcome, decided_time=now)
+    if held.grant is None or verdict.outcome != LabelOutcome.REVOKED:
+        return decided
+    grant = revoked(held.grant, now)
+    return replace(decided, grant=grant, revoked_time=grant.revoked_time)
+
+
+def _decision(verdict: LabelVerdict, account_id: str, now: datetime) -> label_pb2.LabelDecision:
+    decision = label_pb2.LabelDecision(
+        provider=verdict.provider,
+        account_id=account_id,
+        grant_id=verdict.grant_id.lower(),
+        revision=verdict.revision,
+        outcome=verdict.outcome,  # type: ignore[arg-type]
+        scope=verdict.scope,  # type: ignore[arg-type]
+        reason=verdict.reason,
+        note=verdict.note,
+    )
+    if verdict.end_time:
+        decision.end_time.FromMicroseconds(verdict.end_time)
+    decision.decided_time.FromDatetime(now)
+    validate(decision)
+    return decision
