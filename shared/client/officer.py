@@ -57,6 +57,7 @@ from shared.client.officer_types import (
     Verdict,
     VerdictResult,
 )
+from shared.errors import InvalidInput, Violation
 from shared.listening import UNIX
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2, filing_service_pb2_grpc
 from shared.provisions.licences import Licence, LicenceState
@@ -270,9 +271,9 @@ class OfficerClient(NetworkCalls):
             One result per verdict, in order.
 
         Raises:
-            Conflict: REQUEST_ID_REUSED.
+            Conflict: REQUEST_ID_REUSED; InvalidInput: REQUEST_ID_WRONG.
         """
-        name = uuid.UUID(request_id) if request_id else uuid.uuid4()
+        name = _request_name(request_id)
         results: list[VerdictResult] = []
         for start in range(0, len(verdicts), MOST_VERDICTS):
             request = filing_service_pb2.DecideFilingsRequest(
@@ -295,3 +296,12 @@ class OfficerClient(NetworkCalls):
     @property
     def _filings(self) -> Any:
         return self._connection.stub(filing_service_pb2_grpc.FilingServiceStub)
+
+
+def _request_name(request_id: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(request_id) if request_id else uuid.uuid4()
+    except ValueError:
+        mend = "give the UUID of the earlier request, or none"
+        violations = [Violation("request_id", "REQUEST_ID_WRONG", mend)]
+        raise InvalidInput(f"the request id is no UUID: {mend}", "REQUEST_ID_WRONG", violations) from None
