@@ -246,7 +246,7 @@ class Intake:
             transaction,
             self._log.jurisdiction,
             [(index, entry) for index, entry in placed if entry is not None],
-            micros(now),
+            appended.filed_time,
             feed_regions=self._feed_regions,
         )
         return appended.first_index, appended.acknowledgement

@@ -4,6 +4,8 @@ Every table that holds facts of a jurisdiction begins its primary key with it, s
 several PostgreSQL nodes. Times are microseconds since 1970 UTC. UUIDs are 16 bytes.
 """
 
+from typing import Any
+
 import peewee
 
 TABLES = """
@@ -183,7 +185,7 @@ CREATE INDEX filing_text_tokens ON filing_text USING gin (tokens)
 """
 
 
-def up(migrator: object, db: peewee.Database) -> None:
+def up(migrator: Any, db: Any) -> None:
     """Creates the register."""
     sqlite = isinstance(db, peewee.SqliteDatabase)
     script = TABLES.format(
