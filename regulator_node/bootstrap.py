@@ -61,6 +61,7 @@ from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
 from shared.trust.names import NATION
+from shared.upkeep import take_short_turns
 
 RENEW_SECONDS = 30.0
 """How long the nation may take to sign a renewed certificate."""
@@ -304,6 +305,7 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
     Raises:
         FilingnetError: what keeps it from starting, with the mend.
     """
+    take_short_turns()
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
