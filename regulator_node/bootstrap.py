@@ -44,6 +44,7 @@ from shared.changes import Changes
 from shared.channel import Peer, translated
 from shared.clock import Clock, system_clock
 from shared.database import Database, Transaction, open_database
+from shared.event_engine import keep_event_engine
 from shared.folder_lock import FolderLock
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
@@ -113,6 +114,7 @@ async def open_parts(settings: RegulatorSettings, clock: Clock) -> Parts:
     Raises:
         FailedPrecondition: what is missing or does not fit, with the mend.
     """
+    keep_event_engine()
     key = load_signing_key(settings)
     credentials = load_credentials(settings)
     authority = load_authority(settings) if settings.is_nation else None

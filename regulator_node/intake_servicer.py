@@ -116,7 +116,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         )
 
     def _take_room(self, size: int) -> None:
-        if self._waiting_bytes and self._waiting_bytes + size > MAX_WAITING_BYTES:
+        if self._waiting_bytes and self._waiting_bytes + size > self._max_waiting_bytes:
             raise Unavailable("this regulator is taking in as much as it can hold: send again", "INTAKE_BUSY")
         self._waiting_bytes += size
 
