@@ -125,7 +125,7 @@ def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> P
     prepared.entry_key = id_bytes(entry.entry_id)
     prepared.refusal = _misplaced(entry, raw, origin, jurisdiction)
     if prepared.refusal is None:
-        findings = check_message(entry)
+        findings = check_message(entry, no_unknown_fields=True)
         if findings:
             prepared.refusal = Refusal("IDENTITY_DATA", tuple(findings))
         else:

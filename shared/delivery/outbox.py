@@ -136,7 +136,7 @@ def _refuse_bad(entry: entry_pb2.Entry) -> None:
     violations = field_violations(entry)
     if violations:
         raise InvalidInput("the filing breaks its contract", "FIELD_VIOLATIONS", violations)
-    findings = check_message(entry)
+    findings = check_message(entry, no_unknown_fields=True)
     if findings:
         raise InvalidInput("the filing holds identity data, which never leaves the provider", "IDENTITY_DATA", findings)
 

@@ -22,6 +22,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 import grpc
 import structlog
@@ -70,8 +71,7 @@ class Route:
     key_ring: Callable[[], KeyRing]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     sequence: int
     account_id: str
     entry: bytes
@@ -190,14 +190,12 @@ class DeliveryWorker:
         return _Batch(taken, signed, frozenset(row.account_id for row in taken))
 
     def _read_rows(self, transaction: Transaction) -> list[_Row]:
-        return [
-            _Row(sequence, account_id, bytes(entry))
-            for sequence, account_id, entry in transaction.execute(
-                "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
-                " ORDER BY sequence LIMIT ?",
-                (self._route.destination, self._cursor, self._max_entries),
-            )
-        ]
+        rows = transaction.execute(
+            "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
+            " ORDER BY sequence LIMIT ?",
+            (self._route.destination, self._cursor, self._max_entries),
+        )
+        return list(map(_Row._make, rows))
 
     async def _deliver(self, batch: _Batch) -> None:
         request = intake_service_pb2.SubmitEntriesRequest(
