@@ -26,9 +26,10 @@ from shared.evidence.hashing import ProofError, leaf_hashes_of
 from shared.evidence.rejections import sign_rejection
 from shared.identifiers import id_bytes
 from shared.mapping.filing import record_from_wire
+from shared.mapping.filing_contract import entry_violations
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
 from shared.provisions.filings import FilingAction, FilingContext, FilingRecord, Refusal, judge_filing
-from shared.validation import MAX_VIOLATIONS, field_violations
+from shared.validation import MAX_VIOLATIONS
 
 ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
 DUPLICATE = intake_service_pb2.ENTRY_OUTCOME_DUPLICATE
@@ -117,7 +118,7 @@ def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> P
         prepared.refusal = _refusal("MALFORMED_ENTRY", "", "send a serialised filingnet.network.v1.Entry")
         return prepared
     entry.DiscardUnknownFields()
-    violations = field_violations(entry)
+    violations = entry_violations(entry)
     if violations:
         prepared.refusal = Refusal("FIELD_VIOLATIONS", tuple(violations))
         return prepared

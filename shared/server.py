@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from shared.calls import current_caller, recheck_caller
+from shared.event_engine import keep_event_engine
 from shared.health import HealthServicer
 from shared.interceptors import DEADLINE_SECONDS, Bounds, CallChain, behaviour_of
 from shared.listening import UNIX, bind, remove_socket
@@ -78,6 +79,7 @@ class NodeServer:
             endless=ENDLESS,
             bounds=Bounds(max_concurrent, max_streams, deadline_seconds),
         )
+        keep_event_engine()
         self._server = grpc.aio.server(
             options=server_options(), maximum_concurrent_rpcs=max_concurrent + max_streams + SPARE_CALLS
         )

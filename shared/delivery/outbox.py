@@ -19,8 +19,8 @@ from shared.egress import check_message
 from shared.errors import InvalidInput, NotFound, Violation
 from shared.evidence.receipts import build_receipt
 from shared.identifiers import new_entry_id
+from shared.mapping.filing_contract import entry_violations
 from shared.pb.filingnet.network.v1 import entry_pb2, filing_pb2
-from shared.validation import field_violations
 
 
 class OutboxState(IntEnum):
@@ -133,7 +133,7 @@ def enqueue(
 
 
 def _refuse_bad(entry: entry_pb2.Entry) -> None:
-    violations = field_violations(entry)
+    violations = entry_violations(entry)
     if violations:
         raise InvalidInput("the filing breaks its contract", "FIELD_VIOLATIONS", violations)
     findings = check_message(entry, no_unknown_fields=True)
