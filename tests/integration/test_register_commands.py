@@ -98,6 +98,13 @@ async def test_the_export_command_writes_a_file(nation: Running, register: MadeR
     )
 
 
+async def test_the_file_name_decides_the_kind(nation: Running, register: MadeRegister, tmp_path: Path) -> None:
+    """A file called .parquet is one, without being told twice."""
+    target = tmp_path / "filings.parquet"
+    await commanded(nation, "export", "--output", str(target))
+    assert b"PAR1" == target.read_bytes()[:4]
+
+
 async def test_the_decide_command_takes_a_file(nation: Running, register: MadeRegister, tmp_path: Path) -> None:
     """A desk's verdicts go in as CSV; one that is refused shows in its row and in the exit code; a receipt is a file."""
     facts: list[Fact] = []
