@@ -20,6 +20,7 @@ from provider_node.account_servicer import AccountServicer
 from provider_node.accounts import Accounts
 from provider_node.imports import Imports
 from provider_node.licence_watch import watch_licence
+from provider_node.listen_tls import listener_credentials, read_backend_ca
 from provider_node.master_key import load_master_keys
 from provider_node.node_servicer import NodeServicer
 from provider_node.regulator_link import RegulatorLink
@@ -48,7 +49,7 @@ from shared.trust.authentication import Authenticator
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.names import NATION
-from shared.upkeep import for_ever
+from shared.upkeep import for_ever, take_short_turns
 
 RENEW_SECONDS = 30.0
 """How long the nation may take to sign a renewed certificate."""
@@ -69,6 +70,7 @@ class Parts:
         view: the documents held.
         credentials: the TLS key and certificate.
         key: signs entries.
+        backend_ca: PEM of the CA by which backends are known; empty where they are known otherwise.
     """
 
     settings: ProviderSettings
@@ -79,6 +81,7 @@ class Parts:
     view: NetworkView
     credentials: Credentials
     key: SigningKey
+    backend_ca: str
 
     async def close(self) -> None:
         """Closes vault and database."""
@@ -106,18 +109,19 @@ async def open_parts(settings: ProviderSettings, clock: Clock) -> Parts:
     vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
     try:
         database = open_database(settings.database, MIGRATIONS)
-        view = NetworkView(database)
-        parts = Parts(settings, clock, database, vault, verifier, view, credentials, key)
     except BaseException:
         await vault.close()
         raise
     try:
+        view = NetworkView(database)
         await view.load()
         check_signing_key(view, settings.name, key)
+        backend_ca = read_backend_ca(settings, view.directory.ca_certificates)
     except BaseException:
-        await parts.close()
+        await vault.close()
+        await database.close()
         raise
-    return parts
+    return Parts(settings, clock, database, vault, verifier, view, credentials, key, backend_ca)
 
 
 class Provider:
@@ -139,7 +143,7 @@ class Provider:
         """Settles what a crash left, binds the local API, begins to serve and to deliver.
 
         Returns:
-            Where it listens: backend.
+            Where it listens: backend; where that is no Unix socket, also commands.
 
         Raises:
             FailedPrecondition: SOCKET_IN_USE, PORT_IN_USE and what else keeps it from listening.
@@ -148,13 +152,15 @@ class Provider:
         settled = await self._subjects.settle_left_overs()
         if settled:
             log.info("subjects_settled", count=settled)
-        tls = self._parts.credentials.server_credentials(require_client=False) if settings.listen_tls else None
-        bound = await self._server.listen(settings.local_api, tls)
+        tls = listener_credentials(settings, self._parts.credentials, self._parts.backend_ca)
+        bound = {"backend": await self._server.listen(settings.local_api, tls)}
+        if not settings.on_socket:
+            bound["commands"] = await self._server.listen(settings.own_socket, None)
         await self._server.start()
         for name, work in self._upkeep().items():
             self._tasks.append(asyncio.create_task(for_ever(name, work)))
         self._server.set_serving(True)
-        return {"backend": bound}
+        return bound
 
     async def stop(self) -> None:
         """Stops: not serving, no more delivery, calls under way to their end, then closed."""
@@ -174,10 +180,13 @@ class Provider:
             jurisdiction=parts.settings.jurisdiction,
             local_role=Role.BACKEND,
             backend_token=parts.settings.backend_token_hash(),
+            backend_ca=parts.backend_ca,
         )
         accounts = Accounts(parts.database, parts.vault.index, self._standing, parts.clock, self._link.wake)
         imports = Imports(parts.database, self._standing, parts.clock, self._link.wake)
-        status = StatusReader(parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time)
+        status = StatusReader(
+            parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time, parts.clock
+        )
         server = NodeServer(authenticator)
         server.add(
             subject_service_pb2_grpc.add_SubjectServiceServicer_to_server,
@@ -230,6 +239,7 @@ async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str
     Raises:
         FilingnetError: what keeps it from starting, with the mend.
     """
+    take_short_turns()
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import grpc
 
@@ -137,18 +137,6 @@ class OfficerClient(NetworkCalls):
             return officer_channel(address, ca, token, host, certificate=certificate)
 
         super().__init__(Connection(open_channel, timeout_seconds))
-
-    async def __aenter__(self) -> Self:
-        """Returns the client."""
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        """Closes the client."""
-        await self.close()
-
-    async def close(self) -> None:
-        """Closes the channel; calls under way are cancelled."""
-        await self._connection.close()
 
     async def search(
         self,
