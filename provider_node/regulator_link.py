@@ -166,13 +166,15 @@ class _Turn:
     def __init__(self, *, alone: bool) -> None:
         self._alone = alone
         self._at_regulator = False
+        self._regulator_next = True
 
     def next(self) -> bool:
         """Returns whether it is the regulator's turn."""
-        self._at_regulator = self._alone or not self._at_regulator
+        self._at_regulator = self._alone or self._regulator_next
+        self._regulator_next = not self._at_regulator
         return self._at_regulator
 
     def heard(self) -> bool:
-        """Is told of an answer, so that the regulator is next; returns whether the regulator gave it."""
-        at_regulator, self._at_regulator = self._at_regulator, False
-        return at_regulator
+        """Is told of each page, so that the regulator is next; returns whether the regulator sent it."""
+        self._regulator_next = True
+        return self._at_regulator

@@ -107,6 +107,11 @@ class LogCopy:
         held, last_time = await self._database.read(
             lambda transaction: (self._held(transaction), self._last(transaction))
         )
+        if page.head_size < held.size:
+            raise ProofError(
+                f"The log of {self._jurisdiction} has {page.head_size} entries, fewer than the {held.size} that it signed:"
+                " it was put back to an earlier state."
+            )
         runs = await asyncio.to_thread(self._verify, held, last_time, page.runs)
         await self._database.write(lambda transaction: self._store(transaction, held.size, runs, page.head_size))
         return runs[-1].after.size - held.size if runs else 0
