@@ -16,7 +16,7 @@ demo: $(GENERATED)
 	$(BIN)/filing-cluster demo
 
 up: $(GENERATED)
-	$(BIN)/filing-cluster up
+	$(BIN)/filing-cluster up --filled
 
 down: $(GENERATED)
 	$(BIN)/filing-cluster down

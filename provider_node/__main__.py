@@ -43,7 +43,8 @@ node_commands.mount(app)
     epilog="Examples:\n\n"
     "provider-node init --data wave --token-file wave.token\n\n"
     "provider-node init --data wave --token-file wave.token --listen 127.0.0.1:7500"
-    " --master-key 'command:vault-client read filing'"
+    " --master-key 'command:vault-client read filing'\n\n"
+    "provider-node init --data wave --token-file wave.token --listen 0.0.0.0:7500 --backend-ca backends.pem"
 )
 def init(
     data: DataFolder,
@@ -52,6 +53,9 @@ def init(
         str, typer.Option(help="unix:PATH or HOST:PORT of the local API; a socket in --data if left out.")
     ] = "",
     listen_tls: Annotated[bool, typer.Option("--listen-tls", help="The local API on HOST:PORT speaks TLS.")] = False,
+    backend_ca: Annotated[
+        Path | None, typer.Option(help="PEM of the provider's own CA: backends at HOST:PORT show certificates of it.")
+    ] = None,
     database: Annotated[str, typer.Option(help="postgresql://… or sqlite:///PATH; a file in --data if left out.")] = "",
     master_key: Annotated[
         str, typer.Option(help="file:PATH, env:NAME or command:PROGRAM; a new file in --data if left out.")
@@ -67,7 +71,8 @@ def init(
         jurisdiction=token.jurisdiction,
         listen=listen,
         listen_tls=listen_tls,
-        backend_token_file=str(data.absolute() / "backend.token") if over_network else "",
+        backend_ca_file=str(backend_ca.absolute()) if backend_ca else "",
+        backend_token_file=str(data.absolute() / "backend.token") if over_network and not backend_ca else "",
         database_url=database,
         master_key=master_key,
         verifier=verifier,

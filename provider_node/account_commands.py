@@ -100,7 +100,11 @@ def list_accounts(
                 break
         return found
 
-    _print(ask(data, question), as_json)
+    accounts = ask(data, question)
+    if as_json:
+        cli.print_json(accounts)
+    else:
+        _print(accounts, as_json=False)
 
 
 @app.command(epilog="Example: provider-node accounts show --data wave 5f0c…")

@@ -100,7 +100,11 @@ def status_to_wire(status: NodeStatus) -> node_service_pb2.GetStatusResponse:
         policy_version=status.policy_version,
         accounts=status.accounts,
         software_version=status.software_version,
+        licence_renewal_due=status.licence_renewal_due,
     )
+    if status.licence is not None:
+        message.licence_number = status.licence.number
+        message.licence_end_time.FromDatetime(status.licence.end_time)
     message.certificate_expire_time.FromDatetime(status.certificate_expire_time)
     return message
 

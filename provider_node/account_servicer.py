@@ -21,6 +21,7 @@ from provider_node.imports import Imports
 from shared.pb.filingnet.provider.v1 import account_service_pb2 as pb
 from shared.pb.filingnet.provider.v1 import account_service_pb2_grpc
 from shared.provisions.filings import WithdrawalReason
+from shared.server import recheck_caller
 
 Context: TypeAlias = grpc.aio.ServicerContext
 
@@ -90,8 +91,17 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, requests: AsyncIterator[pb.ImportAccountsRequest], context: Context
     ) -> pb.ImportAccountsResponse:
         """Imports accounts."""
-        return import_result_to_wire(await receive(requests, self._imports))
+        return import_result_to_wire(await receive(_while_allowed(requests, context), self._imports))
 
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> pb.GetReceiptResponse:  # noqa: N802
         """Reads a receipt."""
         return pb.GetReceiptResponse(receipt=await self._accounts.receipt(request.account_id, request.revision))
+
+
+async def _while_allowed(
+    requests: AsyncIterator[pb.ImportAccountsRequest], context: Context
+) -> AsyncIterator[pb.ImportAccountsRequest]:
+    # An import can outlast the certificate that its backend began it with.
+    async for request in requests:
+        recheck_caller(context)
+        yield request

@@ -28,6 +28,7 @@ from provider_node.label_decisions import LABEL_DECISION, LabelDecisions
 from provider_node.label_servicer import LabelServicer
 from provider_node.labels import Labels
 from provider_node.licence_watch import watch_licence
+from provider_node.listen_tls import listener_credentials, read_backend_ca
 from provider_node.master_key import load_master_keys
 from provider_node.measure_rows import StoredMeasures
 from provider_node.node_servicer import NodeServicer
@@ -64,7 +65,7 @@ from shared.trust.authentication import Authenticator
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.names import NATION
-from shared.upkeep import for_ever
+from shared.upkeep import for_ever, take_short_turns
 
 RENEW_SECONDS = 30.0
 """How long the nation may take to sign a renewed certificate."""
@@ -85,6 +86,7 @@ class Parts:
         view: the documents held.
         credentials: the TLS key and certificate.
         key: signs entries.
+        backend_ca: PEM of the CA by which backends are known; empty where they are known otherwise.
     """
 
     settings: ProviderSettings
@@ -95,6 +97,7 @@ class Parts:
     view: NetworkView
     credentials: Credentials
     key: SigningKey
+    backend_ca: str
 
     async def close(self) -> None:
         """Closes vault and database."""
@@ -122,18 +125,19 @@ async def open_parts(settings: ProviderSettings, clock: Clock) -> Parts:
     vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
     try:
         database = open_database(settings.database, MIGRATIONS)
-        view = NetworkView(database)
-        parts = Parts(settings, clock, database, vault, verifier, view, credentials, key)
     except BaseException:
         await vault.close()
         raise
     try:
+        view = NetworkView(database)
         await view.load()
         check_signing_key(view, settings.name, key)
+        backend_ca = read_backend_ca(settings, view.directory.ca_certificates)
     except BaseException:
-        await parts.close()
+        await vault.close()
+        await database.close()
         raise
-    return parts
+    return Parts(settings, clock, database, vault, verifier, view, credentials, key, backend_ca)
 
 
 class Provider:
@@ -170,7 +174,7 @@ class Provider:
         """Settles what a crash left, binds the local API, begins to serve and to deliver.
 
         Returns:
-            Where it listens: backend.
+            Where it listens: backend; where that is no Unix socket, also commands.
 
         Raises:
             FailedPrecondition: SOCKET_IN_USE, PORT_IN_USE and what else keeps it from listening.
@@ -180,13 +184,15 @@ class Provider:
         if settled:
             log.info("subjects_settled", count=settled)
         await self._gate.load()
-        tls = self._parts.credentials.server_credentials(require_client=False) if settings.listen_tls else None
-        bound = await self._server.listen(settings.local_api, tls)
+        tls = listener_credentials(settings, self._parts.credentials, self._parts.backend_ca)
+        bound = {"backend": await self._server.listen(settings.local_api, tls)}
+        if not settings.on_socket:
+            bound["commands"] = await self._server.listen(settings.own_socket, None)
         await self._server.start()
         for name, work in self._upkeep().items():
             self._tasks.append(asyncio.create_task(for_ever(name, work)))
         self._server.set_serving(True)
-        return {"backend": bound}
+        return bound
 
     async def stop(self) -> None:
         """Stops: not serving, no more delivery, calls under way to their end, then closed."""
@@ -211,6 +217,7 @@ class Provider:
             jurisdiction=parts.settings.jurisdiction,
             local_role=Role.BACKEND,
             backend_token=parts.settings.backend_token_hash(),
+            backend_ca=parts.backend_ca,
         )
         wake = self._link.wake
         index = parts.vault.index
@@ -218,7 +225,9 @@ class Provider:
         labels = Labels(parts.database, index, self._standing, parts.clock, self._gate, self._measures, wake)
         duties = Duties(parts.database, self._standing, parts.clock, wake)
         imports = Imports(parts.database, self._standing, parts.clock, self._link.wake)
-        status = StatusReader(parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time)
+        status = StatusReader(
+            parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time, parts.clock
+        )
         server = NodeServer(authenticator, unvalidated=CHECKED_HERE)
         server.add(
             subject_service_pb2_grpc.add_SubjectServiceServicer_to_server,
@@ -278,6 +287,7 @@ async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str
     Raises:
         FilingnetError: what keeps it from starting, with the mend.
     """
+    take_short_turns()
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

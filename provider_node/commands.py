@@ -13,7 +13,6 @@ from provider_node.settings import ProviderSettings
 from shared import cli
 from shared.client.provider import ProviderClient
 from shared.errors import InvalidInput, Violation
-from shared.joining import load_credentials
 
 T = TypeVar("T")
 
@@ -34,7 +33,7 @@ def ask(data: Path, question: Callable[[ProviderClient], Awaitable[T]]) -> T:
     settings = ProviderSettings.load(data)
 
     async def run() -> T:
-        async with _client(settings) as node:
+        async with ProviderClient(settings.own_socket) as node:
             return await question(node)
 
     return cli.wait_for(run())
@@ -60,12 +59,3 @@ def reference_of(text: str) -> bytes:
 def row_of(value: Any) -> dict[str, object]:
     """Returns a dataclass as a row to print."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _client(settings: ProviderSettings) -> ProviderClient:
-    if not settings.listen_tls:
-        return ProviderClient(settings.local_api, token=settings.backend_token())
-    credentials = load_credentials(settings.credentials_folder, settings.name)
-    return ProviderClient(
-        settings.local_api, token=settings.backend_token(), ca_pem=credentials.ca_pem, node_name=settings.name
-    )

@@ -10,6 +10,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 
+from provider_node.listen_tls import read_backend_ca, read_listen_certificate
 from provider_node.master_key import add_master_key_version, load_master_keys
 from provider_node.settings import MIGRATIONS, ProviderSettings
 from provider_node.vault import open_vault
@@ -65,6 +66,9 @@ async def join_provider(
         _make_secrets(settings)
         load_verifier(settings.verifier, clock)
         settings.backend_token()
+        read_backend_ca(settings, [token.ca_certificate])
+        if settings.listen_certificate_file:
+            read_listen_certificate(settings)
         make_keys(settings.signing_key_file, settings.credentials_folder, settings.name)
         # Whatever could not be opened later is better known now, before the token is used.
         await open_vault(settings.vault_folder, load_master_keys(settings.master_key_source)).close()

@@ -13,14 +13,28 @@ import structlog
 
 from provider_node.standing import ReadStanding, Standing
 from shared.changes import Changes
-from shared.clock import Clock
+from shared.clock import Clock, micros
 from shared.errors import Violation
 from shared.provisions.licences import licence_refusal
-from shared.provisions.policy import licence_renewal_due, policy_at
+from shared.provisions.policy import licence_renewal_due, policy_at_micros
 
 DAY_SECONDS: Final = 86_400.0
 
 log = structlog.get_logger(__name__)
+
+
+def renewal_due(standing: Standing, now: datetime) -> bool:
+    """Says whether it is time to ask for the renewal of a provider's licence: from the day that the policy sets.
+
+    Args:
+        standing: the provider's, with the policies.
+        now: aware.
+
+    Returns:
+        True also after the licence lapsed; False where there is none, or no policy yet.
+    """
+    policy = policy_at_micros(standing.policies, micros(now))
+    return policy is not None and standing.licence is not None and now >= licence_renewal_due(policy, standing.licence)
 
 
 def licence_warning(standing: Standing, now: datetime) -> Violation | None:
@@ -35,10 +49,8 @@ def licence_warning(standing: Standing, now: datetime) -> Violation | None:
         LICENCE_RENEWAL_DUE where it is time to ask for its renewal.
     """
     refusal = licence_refusal(standing.licence, now)
-    if refusal is not None or standing.licence is None or not standing.policies:
+    if refusal is not None or standing.licence is None or not renewal_due(standing, now):
         return refusal
-    if now < licence_renewal_due(policy_at(standing.policies, now), standing.licence):
-        return None
     mend = f"ask for its renewal now: it ends {standing.licence.end_time:%Y-%m-%d}, and nothing can be filed after that"
     return Violation("licence.end_time", "LICENCE_RENEWAL_DUE", mend)
 

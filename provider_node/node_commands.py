@@ -12,7 +12,7 @@ from provider_node.master_key import add_master_key_version, load_master_keys
 from provider_node.settings import ProviderSettings
 from provider_node.vault import open_vault
 from shared import cli
-from shared.client.provider import AuditEntry, ProviderClient
+from shared.client.provider import AuditEntry, NodeStatus, ProviderClient
 from shared.errors import FailedPrecondition
 
 receipts = typer.Typer(help="Reads receipts.", no_args_is_help=True)
@@ -47,8 +47,16 @@ def status(data: DataFolder, as_json: AsJson = False) -> None:
         f" directory {found.directory_version}, policy {found.policy_version},"
         f" certificate until {found.certificate_expire_time:%Y-%m-%d %H:%M} UTC"
     )
+    typer.echo(_licence_line(found))
     rows = [row_of(destination) for destination in found.destinations]
     cli.print_rows(rows, columns=DESTINATION_COLUMNS, as_json=False)
+
+
+def _licence_line(found: NodeStatus) -> str:
+    if found.licence_end_time is None:
+        return "no licence in the directory: have the nation enter it, nothing can be filed before"
+    line = f"licence {found.licence_number} until {found.licence_end_time:%Y-%m-%d %H:%M} UTC"
+    return f"{line}: ask for its renewal now" if found.licence_renewal_due else line
 
 
 @receipts.command("get", epilog="Example: provider-node receipt get --data wave 5f0c… --output wave.receipt")

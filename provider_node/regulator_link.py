@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
 from shared.delivery.worker import DeliveryWorker, RefusalListener, Route
+from shared.errors import Unavailable
 from shared.evidence.keys import SigningKey
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
@@ -26,6 +27,7 @@ from shared.pb.filingnet.network.v1 import (
     intake_service_pb2,
     intake_service_pb2_grpc,
 )
+from shared.trust.names import NATION
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +83,7 @@ class RegulatorLink:
             for work in (
                 worker.run(),
                 self._follow_directives(standing, peer, worker),
-                self._follow_documents(peer, worker),
+                self._follow_documents(standing, peer, worker),
                 self._until_moved(standing),
             )
         ]
@@ -125,20 +127,30 @@ class RegulatorLink:
 
         await follow("directives", open_stream, take)
 
-    async def _follow_documents(self, peer: Peer, worker: DeliveryWorker) -> None:
-        stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
+    async def _follow_documents(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
+        nation = self._peer(NATION)
+        turn = _Turn(alone=standing.regulator == NATION)
 
         async def open_stream() -> Stream[follow_service_pb2.FollowDocumentsResponse]:
+            source = peer if turn.next() else nation
             directory, policy = self._view.versions
             request = follow_service_pb2.FollowDocumentsRequest(directory_version=directory, policy_version=policy)
+            stub = source.stub(follow_service_pb2_grpc.FollowServiceStub)
             stream: Stream[follow_service_pb2.FollowDocumentsResponse] = stub.FollowDocuments(request)
             return stream
 
         async def take(page: follow_service_pb2.FollowDocumentsResponse) -> None:
-            worker.peer_spoke()
+            at_regulator = turn.heard()
+            if at_regulator:
+                worker.peer_spoke()
             await self._view.install(page.documents)
+            if not at_regulator:
+                raise Unavailable("the nation was heard: the regulator is asked again", "HEARD_FROM_NATION")
 
-        await follow("documents", open_stream, take)
+        try:
+            await follow("documents", open_stream, take)
+        finally:
+            await nation.close()
 
     async def _until_moved(self, standing: Standing) -> None:
         while True:
@@ -148,3 +160,29 @@ class RegulatorLink:
                 log.info("jurisdiction_changed", before=standing.jurisdiction, now=now)
                 return
             await ticket.wait()
+
+
+class _Turn:
+    """Whom to ask for documents: the regulator; after it did not answer, the nation for once.
+
+    Where the regulator listens may be just what is not known, because it joined later than the provider or moved.
+
+    Args:
+        alone: whether the regulator is the nation.
+    """
+
+    def __init__(self, *, alone: bool) -> None:
+        self._alone = alone
+        self._at_regulator = False
+        self._regulator_next = True
+
+    def next(self) -> bool:
+        """Returns whether it is the regulator's turn."""
+        self._at_regulator = self._alone or self._regulator_next
+        self._regulator_next = not self._at_regulator
+        return self._at_regulator
+
+    def heard(self) -> bool:
+        """Is told of each page, so that the regulator is next; returns whether the regulator sent it."""
+        self._regulator_next = True
+        return self._at_regulator

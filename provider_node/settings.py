@@ -35,9 +35,15 @@ class ProviderSettings(NodeSettings):
     listen: Listen = ""
     """Where the backend reaches the local API."""
     listen_tls: bool = False
-    """Whether the local API on host:port speaks TLS, with the node's own certificate."""
+    """Whether the local API on host:port speaks TLS; it does also where one of the next three is set."""
+    listen_certificate_file: str = ""
+    """PEM file with the certificate chain of the local API; the node's own of the network if empty."""
+    listen_key_file: str = ""
+    """PEM file with the private key of that certificate."""
+    backend_ca_file: str = ""
+    """PEM file of the provider's own CA that signs the certificates of its backends: by these they are known then."""
     backend_token_file: str = ""
-    """File with the bearer token that the backend sends; a local API on host:port needs one."""
+    """File with the bearer token that the backend sends; a local API on host:port needs one or backend_ca_file."""
     master_key: KeySource = ""
     """Where the vault's master key is."""
     verifier: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")] = "form"
@@ -46,7 +52,22 @@ class ProviderSettings(NodeSettings):
     @property
     def local_api(self) -> str:
         """The address of the local API."""
-        return self.listen or f"{UNIX}{self.folder.absolute() / 'backend.sock'}"
+        return self.listen or self._default_socket
+
+    @property
+    def own_socket(self) -> str:
+        """The address by which the node's own commands reach it: a Unix socket, wherever the backend reaches it."""
+        return self.local_api if self.on_socket else self._default_socket
+
+    @property
+    def on_socket(self) -> bool:
+        """Whether the backend reaches the local API by a Unix socket."""
+        return self.local_api.startswith(UNIX)
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the local API speaks TLS."""
+        return self.listen_tls or bool(self.listen_certificate_file or self.listen_key_file or self.backend_ca_file)
 
     @property
     def master_key_source(self) -> str:
@@ -72,15 +93,19 @@ class ProviderSettings(NodeSettings):
         """Reads the bearer token of the local API.
 
         Returns:
-            The token; empty for a Unix socket, which needs none.
+            The token; empty for a Unix socket, which needs none, and where backends are known by certificates.
 
         Raises:
             FailedPrecondition: BACKEND_TOKEN_MISSING or BACKEND_TOKEN_WRONG; LISTEN_NOT_PRIVATE where the token would
-                cross a network in clear.
+                cross a network in clear; LISTEN_SETTINGS_DIFFER where the settings of the local API do not go together.
         """
-        if self.local_api.startswith(UNIX):
+        if mend := self._difference():
+            raise FailedPrecondition(
+                f"the settings of the local API do not go together: {mend}", "LISTEN_SETTINGS_DIFFER"
+            )
+        if self.on_socket or self.backend_ca_file:
             return ""
-        if not self.listen_tls and not _is_loopback(self.listen.rpartition(":")[0]):
+        if not self.speaks_tls and not _is_loopback(self.listen.rpartition(":")[0]):
             raise FailedPrecondition(
                 f"identities would cross a network in clear to reach {self.listen}: set listen_tls = true, or listen on"
                 " 127.0.0.1 or a Unix socket",
@@ -88,10 +113,26 @@ class ProviderSettings(NodeSettings):
             )
         if not self.backend_token_file:
             raise FailedPrecondition(
-                "a local API on host:port needs a bearer token: set backend_token_file, or listen on a Unix socket",
+                "a local API on host:port needs a bearer token: set backend_token_file or backend_ca_file, or listen on a"
+                " Unix socket",
                 "BACKEND_TOKEN_MISSING",
             )
         return _read_token(Path(self.backend_token_file))
+
+    def _difference(self) -> str:
+        if self.on_socket and self.speaks_tls:
+            return (
+                "TLS is for a local API on host:port; set listen to one, or remove listen_tls and the certificate files"
+            )
+        if bool(self.listen_certificate_file) != bool(self.listen_key_file):
+            return "set both listen_certificate_file and listen_key_file, or neither"
+        if self.backend_ca_file and self.backend_token_file:
+            return "a backend is known by its certificate or by a token; remove backend_token_file or backend_ca_file"
+        return ""
+
+    @property
+    def _default_socket(self) -> str:
+        return f"{UNIX}{self.folder.absolute() / 'backend.sock'}"
 
     def backend_token_hash(self) -> bytes | None:
         """Returns the hash by which the local API knows its backend's token; None where it has none."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from shared.errors import FailedPrecondition
 from shared.evidence.names import regulator_of
+from shared.mapping.licence import licence_of
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.provisions.filings import FilingContext, ProviderState
-from shared.provisions.licences import Licence, LicenceState
+from shared.provisions.licences import Licence
 from shared.provisions.policy import Policy
 from shared.provisions.provider_standing import LicenceSpan, licence_span
 
@@ -68,8 +68,7 @@ def read_standing(view: NetworkView, name: str) -> Standing:
     node = view.directory.node(name)
     if node is None:
         raise FailedPrecondition(f"the directory has no {name}: ask the nation's office why", "NOT_IN_DIRECTORY")
-    licence = _licence(node.licence) if node.HasField("licence") else None
-    return Standing(name, node.jurisdiction, licence, ProviderState(node.state), view.policies)
+    return Standing(name, node.jurisdiction, licence_of(node), ProviderState(node.state), view.policies)
 
 
 def own_licence(standing: ReadStanding) -> LicenceSpan:
@@ -82,12 +81,3 @@ def own_licence(standing: ReadStanding) -> LicenceSpan:
         return licence_span(standing().licence)
     except FailedPrecondition:
         return licence_span(None)
-
-
-def _licence(message: directory_pb2.Licence) -> Licence:
-    return Licence(
-        message.number,
-        message.start_time.ToDatetime(UTC),
-        message.end_time.ToDatetime(UTC),
-        LicenceState(message.state),
-    )

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
+from provider_node.licence_watch import renewal_due
 from provider_node.standing import ReadStanding
+from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.delivery.outbox import DestinationStatus, destination_statuses
 from shared.network import NetworkView
+from shared.provisions.licences import Licence
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class NodeStatus:
 
     Attributes:
         accounts: how many there are at this node.
+        licence: None where the directory has none (Art. 4).
+        licence_renewal_due: whether it is time to ask for its renewal.
     """
 
     name: str
@@ -29,6 +34,8 @@ class NodeStatus:
     policy_version: int
     accounts: int
     software_version: str
+    licence: Licence | None
+    licence_renewal_due: bool
 
 
 class StatusReader:
@@ -39,6 +46,7 @@ class StatusReader:
         view: the documents it holds.
         standing: reads its standing.
         certificate_expire_time: reads when its certificate ends.
+        clock: tells the time.
     """
 
     def __init__(
@@ -47,11 +55,13 @@ class StatusReader:
         view: NetworkView,
         standing: ReadStanding,
         certificate_expire_time: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._database = database
         self._view = view
         self._standing = standing
         self._certificate_expire_time = certificate_expire_time
+        self._clock = clock
 
     async def read(self) -> NodeStatus:
         """Reads the state as it is now."""
@@ -72,4 +82,6 @@ class StatusReader:
             policy_version=policy_version,
             accounts=accounts,
             software_version=version("filingnet"),
+            licence=standing.licence,
+            licence_renewal_due=renewal_due(standing, self._clock()),
         )

@@ -31,6 +31,7 @@ from shared.clock import from_micros, micros
 from shared.errors import AlreadyExists, FailedPrecondition, Internal, NotFound, Violation
 from shared.folder_lock import FolderLock
 from shared.provisions.verification import OrganisationIdentity, PersonIdentity
+from shared.storage.sqlite_faults import sqlite_fault
 
 Identity = PersonIdentity | OrganisationIdentity
 """A real identity."""
@@ -211,19 +212,34 @@ def open_vault(folder: Path, masters: MasterKeys) -> Vault:
 
     Raises:
         FailedPrecondition: Another process has it open, a master key version is missing, or the files do not fit.
+        Internal: STORAGE_CORRUPT, a file is damaged; and what else storage can do wrong.
     """
     lock = FolderLock(folder, "vault")
-    files = open_keys(folder)
     try:
-        root = _root(files, folder, masters)
-        attach_vault(files, folder, derived_key(root, "vault file"))
-        _rewrap(files, masters)
+        files = open_keys(folder)
+        try:
+            root = _root(files, folder, masters)
+            attach_vault(files, folder, derived_key(root, "vault file"))
+            _rewrap(files, masters)
+        except BaseException:
+            files.close()
+            raise
+    except apsw.Error as error:
+        lock.close()
+        raise _opening_fault(error, folder) from None
     except BaseException:
-        files.close()
         lock.close()
         raise
     index = BlindIndex(derived_key(root, "blind index"))
     return Vault(VaultThread(files), masters, index, SealedWords(root), lock)
+
+
+def _opening_fault(error: apsw.Error, folder: Path) -> BaseException:
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        # Which of two databases is meant has to be said: the node has another one.
+        message = f"a file of the vault in {folder} is damaged: put keys.db and vault.db of one backup back"
+        return Internal(message, "STORAGE_CORRUPT")
+    return sqlite_fault(error)
 
 
 def _root(files: apsw.Connection, folder: Path, masters: MasterKeys) -> bytes:

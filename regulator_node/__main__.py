@@ -15,6 +15,7 @@ import typer
 from regulator_node import commands_cases, commands_filings, commands_labels, commands_network
 from shared import cli, telemetry
 from shared.errors import InvalidInput
+from shared.event_engine import keep_event_engine
 from shared.evidence.names import NATION, regulator_of
 from shared.trust.names import jurisdiction_of
 from shared.trust.tokens import parse_token
@@ -133,6 +134,7 @@ app.add_typer(commands_labels.public_app, name="public")
 def main() -> None:
     """Runs the program."""
     telemetry.configure("WARNING")
+    keep_event_engine()
     cli.run(app)
 
 

@@ -51,6 +51,7 @@ from shared.changes import Changes
 from shared.channel import Peer, translated
 from shared.clock import Clock, system_clock
 from shared.database import Database, Transaction, open_database
+from shared.event_engine import keep_event_engine
 from shared.folder_lock import FolderLock
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
@@ -74,6 +75,7 @@ from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
 from shared.trust.names import NATION
+from shared.upkeep import take_short_turns
 
 RENEW_SECONDS = 30.0
 """How long the nation may take to sign a renewed certificate."""
@@ -125,6 +127,7 @@ async def open_parts(settings: RegulatorSettings, clock: Clock) -> Parts:
     Raises:
         FailedPrecondition: what is missing or does not fit, with the mend.
     """
+    keep_event_engine()
     key = load_signing_key(settings)
     credentials = load_credentials(settings)
     authority = load_authority(settings) if settings.is_nation else None
@@ -351,6 +354,7 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
     Raises:
         FilingnetError: what keeps it from starting, with the mend.
     """
+    take_short_turns()
     told_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -210,7 +210,7 @@ def view_of(transaction: Transaction, case: CaseFile, now: int) -> CaseView:
     shown = list(happened)
     if standing.risen:
         rise = Happening(standing.risen_time, CaseEvent.RISE, actor="clock")
-        shown = sorted([*happened, rise], key=lambda each: each.time)
+        shown = sorted([*happened, rise], key=lambda each: (each.event is not CaseEvent.OPEN, each.time))
     etag = hashlib.sha256(f"{case.case_id.hex()}/{len(happened)}/{standing.shown}".encode()).hexdigest()[:16]
     return CaseView(case, standing, shown, _responsible(case, standing), etag)
 
@@ -251,4 +251,5 @@ def _case_token(bound_to: bytes, case: CaseFile) -> str:
 
 
 def _measure(row: tuple[Any, ...]) -> RegisteredMeasure:
-    return RegisteredMeasure(*(bytes(value) if isinstance(value, memoryview) else value for value in row))
+    values: list[Any] = [bytes(value) if isinstance(value, memoryview) else value for value in row]
+    return RegisteredMeasure(*values)

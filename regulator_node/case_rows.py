@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from regulator_node.case_fold import Happening, ShownState, Standing, fold
 from shared.database import Transaction
@@ -143,6 +143,11 @@ def add_happening(transaction: Transaction, case: CaseFile, placed: PlacedHappen
         How it stands after the last thing that happened; `case_fold.standing_at` brings it to a moment.
     """
     happening = placed.happening
+    # What one log tells of a case keeps the order of the log, whatever the times in its entries say.
+    ((last,),) = transaction.execute(
+        "SELECT MAX(event_time) FROM case_event WHERE jurisdiction = ? AND case_id = ? AND source = ?",
+        (case.jurisdiction, case.case_id, placed.source),
+    )
     transaction.execute(
         f"INSERT INTO case_event ({', '.join(_EVENT_COLUMNS)}) VALUES ({', '.join('?' * len(_EVENT_COLUMNS))})"  # noqa: S608
         " ON CONFLICT (jurisdiction, case_id, source, position) DO NOTHING",
@@ -151,7 +156,7 @@ def add_happening(transaction: Transaction, case: CaseFile, placed: PlacedHappen
             case.case_id,
             placed.source,
             placed.position,
-            happening.time,
+            max(happening.time, last or 0),
             int(happening.event),
             happening.actor,
             int(happening.of_nation),
@@ -182,10 +187,10 @@ def read_standing(transaction: Transaction, case: CaseFile) -> Standing:
 
 def read_happenings(transaction: Transaction, case: CaseFile) -> list[Happening]:
     """Reads what happened to a case, oldest first."""
-    # Of what happened in one microsecond, what opened the case comes first, and each log keeps its order.
+    # What opened the case comes first, whatever a clock that was set back says; each log keeps its order.
     rows = transaction.execute(
         "SELECT event_time, event, of_nation, actor, reason FROM case_event WHERE jurisdiction = ? AND case_id = ?"
-        " ORDER BY event_time, CASE WHEN event = 1 THEN 0 ELSE 1 END, source, position",
+        " ORDER BY CASE WHEN event = 1 THEN 0 ELSE 1 END, event_time, source, position",
         (case.jurisdiction, case.case_id),
     )
     return [
@@ -239,7 +244,7 @@ def read_cases(transaction: Transaction, condition: str, parameters: Sequence[ob
 def _cases(transaction: Transaction, condition: str, parameters: Sequence[object]) -> list[CaseFile]:
     cases = []
     for row in transaction.execute(f"{_READ} {condition}", parameters):
-        values = [bytes(value) if isinstance(value, memoryview) else value for value in row]
+        values: list[Any] = [bytes(value) if isinstance(value, memoryview) else value for value in row]
         cases.append(CaseFile(*values))
     return cases
 

@@ -165,11 +165,14 @@ def export(
     access: Access,
     chosen: FilterOptions,
     output: Annotated[Path, typer.Option(help="The file; its SHA-256 goes beside it, to <file>.sha256.")],
-    form: Annotated[ExportForm, typer.Option("--format", help="Kind of file.")] = ExportForm.CSV,
+    form: Annotated[
+        ExportForm | None, typer.Option("--format", help="Kind of file; by default what the file's name ends with.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Exports all filings that match to a file, oldest first. Run again after an interruption, it goes on."""
     given, target = chosen.filter(), output.absolute()
+    kind = form or (ExportForm.PARQUET if target.suffix == ".parquet" else ExportForm.CSV)
 
     async def write() -> dict[str, object]:
         async with access.client() as client:
@@ -179,7 +182,7 @@ def export(
 
             with cli.progress("exporting filings", None) as advance:
                 what = f"{access.place} {given}"
-                done = await write_export(pages, target, form, export=what, advance=advance)
+                done = await write_export(pages, target, kind, export=what, advance=advance)
         return dataclasses.asdict(done)
 
     cli.print_rows([cli.wait_for(write())], columns=("path", "filings", "sha256"), as_json=as_json)

@@ -23,7 +23,7 @@ from typing import Any, Final, Protocol
 from shared.client.officer_types import ExportPage, Filing
 from shared.errors import InvalidInput
 
-SETTLE_ROWS: Final = 50_000
+SETTLE_ROWS: Final = 20_000
 """Filings between two points from which an interrupted export goes on, and of a Parquet row group."""
 
 COLUMNS: Final = tuple(Filing.__dataclass_fields__)
@@ -113,16 +113,15 @@ async def write_export(
         async for page in pages(progress.cursor):
             progress = writer.add(page, progress)
             advance(len(page.filings))
-    except InvalidInput as error:
-        if error.reason != "PAGE_TOKEN_WRONG" or not progress.cursor:
+    except BaseException as error:
+        if not isinstance(error, InvalidInput) or error.reason != "PAGE_TOKEN_WRONG" or not progress.cursor:
+            writer.leave(progress)
             raise
-        # The register no longer knows the cursor: only another beginning helps.
-        writer.discard()
-        return await write_export(pages, target, form, export=export, advance=advance, settle_rows=settle_rows)
-    except BaseException:
-        writer.settle(progress)
-        raise
-    return writer.finish(writer.settle(progress))
+    else:
+        return writer.finish(writer.settle(progress))
+    # The register no longer knows the cursor: only another beginning helps.
+    writer.discard()
+    return await write_export(pages, target, form, export=export, advance=advance, settle_rows=settle_rows)
 
 
 class _Writer:
@@ -162,6 +161,13 @@ class _Writer:
         _write_whole(self._progress, json.dumps(asdict(settled)).encode())
         self._unsettled = 0
         return settled
+
+    def leave(self, progress: _Progress) -> None:
+        """Keeps what was written for the next call; nothing where nothing was."""
+        if progress.filings:
+            self.settle(progress)
+        else:
+            self.discard()
 
     def finish(self, progress: _Progress) -> ExportedFile:
         """Puts the whole file and its checksum in place."""
@@ -288,7 +294,7 @@ class _ParquetPieces:
         whole = self._folder / "whole.parquet"
         with parquet.ParquetWriter(whole, _schema(), compression="zstd") as writer:
             for number in range(self._count):
-                writer.write_table(parquet.read_table(self._piece(number)))
+                writer.write_table(parquet.read_table(self._piece(number), use_threads=False, pre_buffer=False))
         _sync(whole)
         return whole
 

@@ -19,10 +19,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import peewee
 
+from regulator_node.prepared import Slot
 from regulator_node.register import ACCEPTED, FILED, RETURNED
 from regulator_node.registered_filing import Position
 from regulator_node.tables import INDEXED_COLUMNS, LATER_FILING, NEWEST, FilingTable
@@ -108,19 +109,38 @@ class Selection:
         times = [time for time in (pinned, filing_filter.as_of) if time is not None]
         return cls(filing_filter, min(times, default=None))
 
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Tells the conditions of this selection from those of any other, apart from their values."""
+        given, (first, last) = self.filter, self.filed_times()
+        return (
+            *(column for column in given.equalities() if column != "state"),
+            # As of a time, each state is asked for in its own way.
+            given.state if given.as_of is not None else given.state > 0,
+            first > 0,
+            last < END_OF_TIME,
+            given.as_of is not None,
+            self.known is not None,
+        )
+
+    def values(self) -> dict[str, object]:
+        """Returns the values of the conditions' slots."""
+        first, last = self.filed_times()
+        times = {"first": first, "last": last, "known": self.known, "as_of": self.filter.as_of}
+        return {**self.filter.equalities(), **times}
+
     def conditions(self, filing: FilingTable) -> list[peewee.Expression]:
         """Returns what a revision must be, apart from being the one of its account that is shown."""
-        given = self.filter
-        found = [getattr(filing, column) == value for column, value in given.equalities().items() if column != "state"]
+        given, (first, last) = self.filter, self.filed_times()
+        found = [getattr(filing, column) == Slot(column) for column in given.equalities() if column != "state"]
         if given.state:
             found.append(self._has_state(filing))
-        first, last = self.filed_times()
         if first > 0:
-            found.append(filing.filed_time >= first)
+            found.append(filing.filed_time >= Slot("first"))
         if last < END_OF_TIME:
-            found.append(filing.filed_time <= last)
+            found.append(filing.filed_time <= Slot("last"))
         if given.as_of is not None:
-            found.append(filing.effective_time <= given.as_of)
+            found.append(filing.effective_time <= Slot("as_of"))
         return found
 
     def filed_times(self) -> tuple[int, int]:
@@ -148,7 +168,7 @@ class Selection:
     def shown_though_replaced(self, filing: FilingTable) -> peewee.Expression:
         """Returns when a revision that was replaced is nevertheless the one that is shown."""
         if self.filter.as_of is None:
-            return filing.superseded_time > self.known
+            return filing.superseded_time > Slot("known")
         later = LATER_FILING
         replacement = peewee.fn.EXISTS(
             later.select(peewee.SQL("1")).where(
@@ -156,38 +176,48 @@ class Selection:
                 & (later.provider == filing.provider)
                 & (later.account_id == filing.account_id)
                 & (later.revision > filing.revision)
-                & (later.filed_time <= self.known)
-                & (later.effective_time <= self.filter.as_of)
+                & (later.filed_time <= Slot("known"))
+                & (later.effective_time <= Slot("as_of"))
             )
         )
         none: peewee.Expression = ~replacement
         return none
 
     def _has_state(self, filing: FilingTable) -> peewee.Expression:
-        state, as_of = self.filter.state, self.filter.as_of
-        if as_of is None:
+        state, as_of = Slot("state"), Slot("as_of")
+        if self.filter.as_of is None:
             return filing.state == state
-        if state == FILED:
-            return (filing.state == FILED) | (filing.decided_time > as_of)
-        if state in (ACCEPTED, RETURNED):
+        if self.filter.state == FILED:
+            return (filing.state == state) | (filing.decided_time > as_of)
+        if self.filter.state in (ACCEPTED, RETURNED):
             return (filing.state == state) & (filing.decided_time <= as_of)
         return filing.state == state
 
 
-def beyond(filing: FilingTable, order: Order, place: Position) -> peewee.Expression:
-    """Returns when a filing comes after a place in an order."""
-    here = peewee.Tuple(filing.filed_time, filing.jurisdiction, filing.log_index)
-    there = peewee.Tuple(*place)
+def beyond(filing: FilingTable, order: Order, place: str) -> peewee.Expression:
+    """Returns when a filing comes after a place in an order; its slots are filled with `place_values`."""
+    here, there = _columns_and_slots(filing, place)
     found: peewee.Expression = here < there if order is Order.NEWEST_FIRST else here > there
     return found
 
 
-def up_to(filing: FilingTable, order: Order, place: Position) -> peewee.Expression:
+def up_to(filing: FilingTable, order: Order, place: str) -> peewee.Expression:
     """Returns when a filing comes before a place in an order, or is there."""
-    here = peewee.Tuple(filing.filed_time, filing.jurisdiction, filing.log_index)
-    there = peewee.Tuple(*place)
+    here, there = _columns_and_slots(filing, place)
     found: peewee.Expression = here >= there if order is Order.NEWEST_FIRST else here <= there
     return found
+
+
+def place_values(place: str, position: Position | None) -> dict[str, object]:
+    """Returns the values of the slots of a place; none where there is no position."""
+    if position is None:
+        return {}
+    return {f"{place}_{field}": value for field, value in zip(Position._fields, position, strict=True)}
+
+
+def _columns_and_slots(filing: FilingTable, place: str) -> tuple[Any, Any]:
+    columns = peewee.Tuple(filing.filed_time, filing.jurisdiction, filing.log_index)
+    return columns, peewee.Tuple(*(Slot(f"{place}_{field}") for field in Position._fields))
 
 
 def ordering(filing: FilingTable, order: Order) -> list[peewee.Ordering]:

@@ -1,19 +1,16 @@
-"""Reads filings off the indexes, page by page, in the order of their filed time.
-
-Newest revisions and replaced ones stand apart in every index. Newest ones are what a page is mostly made of; replaced
-ones that still count (as of a time, or since the first page was read) are then looked for only within the stretch of
-time that the page covers. Nothing is sorted but one page, whatever the size of the register.
-"""
+"""Reads filings off the indexes, page by page, in the order of their filed time (see branches)."""
 
 from __future__ import annotations
 
 import peewee
 
 from regulator_node import text_search
-from regulator_node.filing_filter import Order, Selection, beyond, ordering, up_to
+from regulator_node.branches import branch_conditions, is_newest, read_page
+from regulator_node.filing_filter import Order, Selection, ordering, place_values
 from regulator_node.index_choice import IndexChoice
+from regulator_node.prepared import Slot, run
 from regulator_node.registered_filing import Position, RegisteredFiling
-from regulator_node.tables import FILED_INDEX, NEWEST, READ_COLUMNS, by_index
+from regulator_node.tables import FILED_INDEX, READ_COLUMNS, by_index
 from shared.database import Transaction
 
 
@@ -57,48 +54,29 @@ class FilingReader:
         self, transaction: Transaction, selection: Selection, order: Order, after: Position | None, limit: int
     ) -> list[RegisteredFiling]:
         index = self._indexes.choose(transaction, selection)
-        page = _read_branch(transaction, selection, index, order, (after, None), limit, newest=True)
-        if selection.known is None:
-            return page
-        last = page[-1].position if len(page) == limit else None
-        replaced = _read_branch(transaction, selection, index, order, (after, last), limit, newest=False)
-        if not replaced:
-            return page
-        page += replaced
-        page.sort(key=lambda filing: filing.position, reverse=order is Order.NEWEST_FIRST)
-        return page[:limit]
+
+        def read_branch(newest: bool, last: Position | None) -> list[RegisteredFiling]:
+            def make() -> peewee.Query:
+                filing = by_index(transaction.dialect, index)
+                bounds = {"after": after is not None, "last": last is not None}
+                page = filing.select(READ_COLUMNS).where(*branch_conditions(selection, filing, order, newest, **bounds))
+                return page.order_by(*ordering(filing, order)).limit(Slot("limit"))
+
+            shape = ("page", transaction.dialect, index, order, newest, after is None, last is None, selection.shape)
+            places = {**place_values("after", after), **place_values("last", last), "limit": limit}
+            rows = run(transaction, shape, make, {**selection.values(), **places})
+            return list(map(RegisteredFiling._make, rows))
+
+        return read_page(selection, order, limit, read_branch)
 
 
 def newest_filed_time(transaction: Transaction) -> int:
     """Reads the filed time of the newest filing of the register; 0 for an empty one."""
-    filing = by_index(transaction.dialect, FILED_INDEX)
-    query = filing.select(filing.filed_time).where(_newest(True)).order_by(*ordering(filing, Order.NEWEST_FIRST))
-    rows = transaction.query(query.limit(1))
+
+    def make() -> peewee.Query:
+        filing = by_index(transaction.dialect, FILED_INDEX)
+        newest_first = ordering(filing, Order.NEWEST_FIRST)
+        return filing.select(filing.filed_time).where(is_newest(True)).order_by(*newest_first).limit(1)
+
+    rows = run(transaction, ("newest filed time", transaction.dialect), make, {})
     return int(rows[0][0]) if rows else 0
-
-
-def _read_branch(
-    transaction: Transaction,
-    selection: Selection,
-    index: str,
-    order: Order,
-    between: tuple[Position | None, Position | None],
-    limit: int,
-    *,
-    newest: bool,
-) -> list[RegisteredFiling]:
-    filing = by_index(transaction.dialect, index)
-    conditions = [_newest(newest), *selection.conditions(filing)]
-    if not newest:
-        conditions.append(selection.shown_though_replaced(filing))
-    after, last = between
-    if after is not None:
-        conditions.append(beyond(filing, order, after))
-    if last is not None:
-        conditions.append(up_to(filing, order, last))
-    query = filing.select(READ_COLUMNS).where(*conditions).order_by(*ordering(filing, order)).limit(limit)
-    return [RegisteredFiling._make(row) for row in transaction.query(query)]
-
-
-def _newest(newest: bool) -> peewee.Expression:
-    return NEWEST == peewee.SQL("1" if newest else "0")

@@ -59,15 +59,19 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
         self, request: follow_service_pb2.FollowLogRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[follow_service_pb2.FollowLogResponse]:
         """Streams this regulator's log."""
+        told = {"size": 0}
 
         def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowLogResponse]:
             runs = read_runs(transaction, self._jurisdiction, cursor, MAX_RUNS, MAX_PAGE_BYTES)
             page = follow_service_pb2.FollowLogResponse(runs=runs, head_size=log_size(transaction, self._jurisdiction))
             end = runs[-1].first_index + len(runs[-1].entries) if runs else cursor
+            told["size"] = page.head_size
             return _Step(end, page if runs else None)
 
         def heartbeat(cursor: int) -> follow_service_pb2.FollowLogResponse:
-            return follow_service_pb2.FollowLogResponse(head_size=cursor)
+            # The true size, not the follower's: a log that lost entries is known by it before it has grown again.
+            del cursor
+            return follow_service_pb2.FollowLogResponse(head_size=told["size"])
 
         async for page in self._stream(context, self._log_changes, request.from_index, read, heartbeat):
             yield page

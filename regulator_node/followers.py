@@ -125,7 +125,7 @@ async def follow_provinces(following: Following, witness: Witness) -> None:
             ticket = following.view.changes.ticket()
             wanted = provinces_to_follow(following.view.directory.nodes)
             for name in running.keys() - wanted:
-                running.pop(name)
+                await _end(running.pop(name))
                 log.info("follow_ended", node=name)
             for name in sorted(wanted - running.keys()):
                 work = partial(_follow_province, following, witness, name)

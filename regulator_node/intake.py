@@ -30,11 +30,12 @@ from shared.identifiers import id_bytes
 from shared.mapping.duty import duty_profile_from_wire
 from shared.mapping.escalation import escalation_from_wire
 from shared.mapping.filing import record_from_wire
+from shared.mapping.filing_contract import entry_violations
 from shared.mapping.label import label_from_wire
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
 from shared.provisions.filings import FilingContext, Refusal
-from shared.validation import MAX_VIOLATIONS, field_violations
+from shared.validation import MAX_VIOLATIONS
 
 ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
 DUPLICATE = intake_service_pb2.ENTRY_OUTCOME_DUPLICATE
@@ -123,7 +124,7 @@ def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> P
         prepared.refusal = _refusal("MALFORMED_ENTRY", "", "send a serialised filingnet.network.v1.Entry")
         return prepared
     entry.DiscardUnknownFields()
-    violations = field_violations(entry)
+    violations = entry_violations(entry)
     if violations:
         prepared.refusal = Refusal("FIELD_VIOLATIONS", tuple(violations))
         return prepared
@@ -131,7 +132,7 @@ def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> P
     prepared.entry_key = id_bytes(entry.entry_id)
     prepared.refusal = _misplaced(entry, raw, origin, jurisdiction)
     if prepared.refusal is None:
-        findings = check_message(entry)
+        findings = check_message(entry, no_unknown_fields=True)
         if findings:
             prepared.refusal = Refusal("IDENTITY_DATA", tuple(findings))
         else:
@@ -267,7 +268,7 @@ class Intake:
             transaction,
             self._log.jurisdiction,
             [(index, entry) for index, entry in placed if entry is not None],
-            micros(now),
+            appended.filed_time,
             feed_regions=self._feed_regions,
         )
         return appended.first_index, appended.acknowledgement

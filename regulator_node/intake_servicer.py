@@ -7,9 +7,7 @@ What waits is bounded in bytes: beyond that a sender is told to come again, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from datetime import UTC
 from functools import partial
 from typing import Final
@@ -87,23 +85,13 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         """Takes a batch: each entry gets its own result, durable when it is sent."""
         del context
         caller = current_caller()
-        directory = self._view.directory
-        async with self._room(request.ByteSize()):
-            work = partial(
-                prepare,
-                request,
-                origin=caller.name,
-                jurisdiction=self._jurisdiction,
-                key_lookup=lambda key_id, origin: directory.key(origin, key_id),
-            )
-            if len(request.entries) <= INLINE_ENTRIES:
-                prepared = work()
-            else:
-                prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
-            judged_by = self._filing_context(caller)
-            response = await self._database.write(
-                lambda transaction: self._intake.store(transaction, prepared, judged_by)
-            )
+        size = request.ByteSize()
+        self._take_room(size)
+        try:
+            async with self._held:
+                response = await self._taken_in(request, caller)
+        finally:
+            self._waiting_bytes -= size
         if response.acknowledgements:
             self._log_changes.notify()
         return response
@@ -127,16 +115,28 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             sequence=sequence, checkpoint=checkpoint, jurisdiction=self._jurisdiction
         )
 
-    @asynccontextmanager
-    async def _room(self, size: int) -> AsyncIterator[None]:
+    def _take_room(self, size: int) -> None:
         if self._waiting_bytes and self._waiting_bytes + size > self._max_waiting_bytes:
             raise Unavailable("this regulator is taking in as much as it can hold: send again", "INTAKE_BUSY")
         self._waiting_bytes += size
-        try:
-            async with self._held:
-                yield
-        finally:
-            self._waiting_bytes -= size
+
+    async def _taken_in(
+        self, request: intake_service_pb2.SubmitEntriesRequest, caller: Caller
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        directory = self._view.directory
+        work = partial(
+            prepare,
+            request,
+            origin=caller.name,
+            jurisdiction=self._jurisdiction,
+            key_lookup=lambda key_id, origin: directory.key(origin, key_id),
+        )
+        if len(request.entries) <= INLINE_ENTRIES:
+            prepared = work()
+        else:
+            prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        judged_by = self._filing_context(caller)
+        return await self._database.write(lambda transaction: self._intake.store(transaction, prepared, judged_by))
 
     def _filing_context(self, caller: Caller) -> FilingContext:
         node = self._view.directory.node(caller.name)

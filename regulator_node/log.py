@@ -31,10 +31,15 @@ from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """A run that was appended: index of its first entry and the serialised Acknowledgement."""
+    """A run that was appended: index of its first entry, the serialised Acknowledgement, and when it entered the log.
+
+    Attributes:
+        filed_time: microseconds since 1970; later than that of every run before, also where the clock was set back.
+    """
 
     first_index: int
     acknowledgement: bytes
+    filed_time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class OwnEntries:
     entries: Sequence[entry_pb2.Entry]
     raw: Sequence[bytes]
     batch: SignedBatch
+    filed_time: int
 
     def document(self, position: int) -> evidence_pb2.SignedDocument:
         """Makes a signed document of the entry at a position."""
@@ -92,7 +98,8 @@ class RegisterLog:
         Returns:
             The first index and the acknowledgement.
         """
-        before = self._frontier(transaction, self.jurisdiction)
+        before, last_time = self._frontier(transaction)
+        filed_time = max(micros(now), last_time + 1)
         leaves = (
             list(batch.leaf_hashes) if batch_indexes is None else [batch.leaf_hashes[index] for index in batch_indexes]
         )
@@ -110,14 +117,14 @@ class RegisterLog:
             acknowledgement=acknowledgement,
             batch=batch,
             batch_indexes=batch_indexes,
-            filed_time=micros(now),
+            filed_time=filed_time,
         )
         transaction.execute(
             "UPDATE log SET size = ?, frontier = ?, checkpoint = ?, head_size = ?, contact_time = ?"
             " WHERE jurisdiction = ?",
-            (after.size, after.to_bytes(), checkpoint, after.size, micros(now), self.jurisdiction),
+            (after.size, after.to_bytes(), checkpoint, after.size, filed_time, self.jurisdiction),
         )
-        return Appended(before.size, acknowledgement)
+        return Appended(before.size, acknowledgement, filed_time)
 
     def append_own(self, transaction: Transaction, bodies: Sequence[tuple[str, Message]], now: datetime) -> OwnEntries:
         """States facts of this regulator: makes entries of the bodies, signs them as one batch and appends them.
@@ -155,7 +162,7 @@ class RegisterLog:
             now=now,
         )
         indexes = [appended.first_index + offset for offset in range(len(entries))]
-        return OwnEntries(indexes, entries, raw, signed)
+        return OwnEntries(indexes, entries, raw, signed, appended.filed_time)
 
     def lock(self, transaction: Transaction) -> None:
         """Takes the log's lock until the transaction ends: indexes are given in commit order."""
@@ -176,12 +183,12 @@ class RegisterLog:
     def _checkpoint(self, head: CompactRange) -> bytes:
         return sign_checkpoint(Checkpoint(log_origin(self.jurisdiction), head.size, head.root()), self.key)
 
-    @staticmethod
-    def _frontier(transaction: Transaction, jurisdiction: str) -> CompactRange:
-        ((size, frontier),) = transaction.execute(
-            "SELECT size, frontier FROM log WHERE jurisdiction = ?", (jurisdiction,)
+    def _frontier(self, transaction: Transaction) -> tuple[CompactRange, int]:
+        # Of the own log contact_time is when it last grew.
+        ((size, frontier, last_time),) = transaction.execute(
+            "SELECT size, frontier, contact_time FROM log WHERE jurisdiction = ?", (self.jurisdiction,)
         )
-        return CompactRange.from_bytes(size, bytes(frontier))
+        return CompactRange.from_bytes(size, bytes(frontier)), last_time
 
 
 def store_run(

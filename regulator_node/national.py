@@ -316,7 +316,7 @@ class NationalOffice:
             transaction,
             self._log.jurisdiction,
             list(zip(stated.indexes, stated.entries, strict=True)),
-            micros(now),
+            stated.filed_time,
             feed_regions=True,
         )
         for position, (kind, body) in enumerate(bodies):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import peewee
 
@@ -14,6 +15,7 @@ from regulator_node.filing_filter import FilingFilter, Order, Selection
 from regulator_node.filing_pages import FilingReader, newest_filed_time
 from regulator_node.index_choice import IndexChoice
 from regulator_node.paging import DEFAULT_PAGE, make_token, read_token
+from regulator_node.prepared import Slot, run
 from regulator_node.registered_filing import Position, RegisteredFiling
 from regulator_node.tables import FILING, READ_COLUMNS
 from shared.database import Database, Transaction
@@ -83,23 +85,31 @@ class FilingQueries:
         Raises:
             NotFound: FILING_UNKNOWN, there is no such account, or it had no filing that held then.
         """
-        account = account_filter(jurisdiction, provider, account_id)
-        query = FILING.select(READ_COLUMNS).where(account).order_by(FILING.revision.desc()).limit(1)
-        if as_of is not None:
-            query = query.where(FILING.filed_time <= as_of, FILING.effective_time <= as_of)
-        rows = await self._database.read(lambda transaction: transaction.query(query))
+
+        def make() -> peewee.Query:
+            query = FILING.select(READ_COLUMNS).where(*OF_ACCOUNT)
+            if as_of is not None:
+                query = query.where(FILING.filed_time <= Slot("as_of"), FILING.effective_time <= Slot("as_of"))
+            return query.order_by(FILING.revision.desc()).limit(1)
+
+        values = {**account_values(jurisdiction, provider, account_id), "as_of": as_of}
+        rows = await self._database.read(lambda transaction: run(transaction, ("filing", as_of is None), make, values))
         if not rows:
             raise unknown_filing(as_of is not None)
         return RegisteredFiling._make(rows[0]).known_at(as_of)
 
 
-def account_filter(jurisdiction: str, provider: str, account_id: str) -> peewee.Expression:
-    """Returns the condition that a row is a revision of one account."""
-    return (
-        (FILING.jurisdiction == jurisdiction)
-        & (FILING.provider == provider)
-        & (FILING.account_id == id_bytes(account_id))
-    )
+OF_ACCOUNT: Final = (
+    FILING.jurisdiction == Slot("jurisdiction"),
+    FILING.provider == Slot("provider"),
+    FILING.account_id == Slot("account"),
+)
+"""The condition that a row is a revision of one account."""
+
+
+def account_values(jurisdiction: str, provider: str, account_id: str) -> dict[str, object]:
+    """Returns the values of the slots of OF_ACCOUNT."""
+    return {"jurisdiction": jurisdiction, "provider": provider, "account": id_bytes(account_id)}
 
 
 def unknown_filing(at_a_time: bool = False) -> NotFound:

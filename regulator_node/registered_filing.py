@@ -5,7 +5,6 @@ Times are microseconds since 1970 UTC.
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
 
 from regulator_node.register import FILED, WITHDRAWN
@@ -66,5 +65,5 @@ class RegisteredFiling(NamedTuple):
 
 
 def etag_of(revision: int, state: int, decided_time: int | None) -> str:
-    """Returns the etag of a revision (RFC 9110, strong): 16 hexadecimal digits."""
-    return hashlib.sha256(f"{revision}/{state}/{decided_time}".encode()).hexdigest()[:16]
+    """Returns the etag of a revision (RFC 9110, strong): all that can change of it, as numbers."""
+    return f"{revision}-{state}-{decided_time or 0:x}"

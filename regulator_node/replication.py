@@ -106,8 +106,15 @@ class LogCopy:
             ProofError: a step does not verify; nothing of the page is stored then.
             Conflict: another process stored a page meanwhile; follow on from what is held now.
         """
-        held = await self._database.read(self._held)
-        runs = await asyncio.to_thread(self._verify, held, page.runs)
+        held, last_time = await self._database.read(
+            lambda transaction: (self._held(transaction), self._last(transaction))
+        )
+        if page.head_size < held.size:
+            raise ProofError(
+                f"The log of {self._jurisdiction} has {page.head_size} entries, fewer than the {held.size} that it signed:"
+                " it was put back to an earlier state."
+            )
+        runs = await asyncio.to_thread(self._verify, held, last_time, page.runs)
         await self._database.write(lambda transaction: self._store(transaction, held.size, runs, page.head_size))
         return runs[-1].after.size - held.size if runs else 0
 
@@ -125,13 +132,22 @@ class LogCopy:
         )
         return CompactRange.from_bytes(size, bytes(frontier))
 
-    def _verify(self, held: CompactRange, runs: Sequence[evidence_pb2.Run]) -> list[_VerifiedRun]:
+    def _last(self, transaction: Transaction) -> int:
+        rows = transaction.execute(
+            "SELECT filed_time FROM run WHERE jurisdiction = ? ORDER BY first_index DESC LIMIT 1", (self._jurisdiction,)
+        )
+        return int(rows[0][0]) if rows else 0
+
+    def _verify(self, held: CompactRange, last_time: int, runs: Sequence[evidence_pb2.Run]) -> list[_VerifiedRun]:
         ring = self._directory().key_ring()
         log_keys = ring.keys_of(regulator_of(self._jurisdiction))
         verified = []
         for run in runs:
             if run.jurisdiction != self._jurisdiction:
                 raise ProofError(f"The run is not one of the log of {self._jurisdiction}.")
+            if run.filed_time.ToMicroseconds() <= last_time:
+                raise ProofError("The run was filed before the one that it follows.")
+            last_time = run.filed_time.ToMicroseconds()
             after = verify_run(run, held, ring.lookup, log_keys)
             verified.append(_VerifiedRun(run, [read_entry(raw) for raw in run.entries], held, after))
             held = after

@@ -169,7 +169,7 @@ class Review:
             transaction,
             self._log.jurisdiction,
             list(zip(stated.indexes, stated.entries, strict=True)),
-            micros(now),
+            stated.filed_time,
             feed_regions=self._feed_regions,
         )
         return stated.indexes

@@ -17,6 +17,7 @@ import peewee
 from regulator_node import text_search
 from regulator_node.filing_filter import FilingFilter, Order, Selection
 from regulator_node.index_choice import IndexChoice
+from regulator_node.prepared import Slot, run
 from regulator_node.register import ACCEPTED, FILED, RETURNED, WITHDRAWN
 from regulator_node.registered_filing import RegisteredFiling
 from regulator_node.tables import FILED_INDEX, FILING, INDEXED_COLUMNS, FilingTable, by_index, index_of
@@ -114,22 +115,22 @@ class FilingStatistics:
 def _count_rows(
     transaction: Transaction, filing: FilingTable, selection: Selection, dimensions: Sequence[Dimension]
 ) -> Counter[_Key]:
-    values = [_value(filing, dimension, selection) for dimension in dimensions]
-    query = (
-        filing.select(*values, peewee.fn.COUNT(peewee.SQL("*")))
-        .where(selection.shown(filing), *selection.conditions(filing))
-        .group_by(*(peewee.SQL(str(number + 1)) for number in range(len(values))))
-    )
-    return Counter({tuple(key): count for *key, count in transaction.query(query)})
+    def make() -> peewee.Query:
+        columns = [_value(filing, dimension, selection) for dimension in dimensions]
+        places = [peewee.SQL(str(number)) for number in range(1, len(columns) + 1)]
+        counted = filing.select(*columns, peewee.fn.COUNT(peewee.SQL("*")))
+        return counted.where(selection.shown(filing), *selection.conditions(filing)).group_by(*places)
+
+    shape = ("count", filing.index, tuple(dimensions), selection.shape)
+    return Counter({tuple(key): count for *key, count in run(transaction, shape, make, selection.values())})
 
 
 def _value(filing: FilingTable, dimension: Dimension, selection: Selection) -> peewee.Node:
-    as_of = selection.filter.as_of
     if dimension is Dimension.FILED_MONTH:
         # By days, which both databases reckon alike; months are made of them afterwards.
         return (filing.filed_time + peewee.SQL(str(_CHINA_OFFSET))) / peewee.SQL(str(_DAY))
-    if dimension is Dimension.STATE and as_of is not None:
-        return peewee.Case(None, [(filing.decided_time > as_of, peewee.SQL(str(FILED)))], filing.state)
+    if dimension is Dimension.STATE and selection.filter.as_of is not None:
+        return peewee.Case(None, [(filing.decided_time > Slot("as_of"), peewee.SQL(str(FILED)))], filing.state)
     column: peewee.Column = getattr(filing, _COLUMNS[dimension])
     return column
 

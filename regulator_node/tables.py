@@ -75,13 +75,13 @@ class FilingTable(peewee.Table):
 
     def __init__(self, index: str = "", *, alias: str = "f") -> None:
         super().__init__("filing", (*FILING_COLUMNS, "action", "decision_index"), alias=alias)
-        self._index = index
+        self.index = index
 
     def __sql__(self, context: Any) -> Any:
         """Writes the table, and the index behind it where it is read from."""
         context = super().__sql__(context)  # type: ignore[no-untyped-call]
-        if self._index and context.scope == peewee.SCOPE_SOURCE:
-            context.literal(f" INDEXED BY {self._index}")
+        if self.index and context.scope == peewee.SCOPE_SOURCE:
+            context.literal(f" INDEXED BY {self.index}")
         return context
 
 

@@ -9,13 +9,16 @@ When there are few matches altogether, all are fetched and sorted. PostgreSQL pl
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Final
 
 import peewee
 
-from regulator_node.filing_filter import END_OF_TIME, Order, Selection, beyond, ordering
+from regulator_node.branches import branch_conditions, read_page
+from regulator_node.filing_filter import END_OF_TIME, Order, Selection, beyond, ordering, place_values
+from regulator_node.prepared import Slot, run
 from regulator_node.registered_filing import Position, RegisteredFiling
 from regulator_node.tables import FILING, FILING_TEXT, NEWEST, READ_COLUMNS
 from regulator_node.text_index import LOG_INDEX_BITS, TextQuery, match_expression, row_number
@@ -94,56 +97,79 @@ class _Search:
         self._order = order
         self._after = after
         self._expected = min(expected, LARGEST_CHUNK)
-        self._conditions = [*selection.conditions(FILING), selection.shown(FILING)]
-        if after is not None:
-            self._conditions.append(beyond(FILING, order, after))
+        self._values = {**selection.values(), **place_values("after", after)}
 
-    def _rows(self, query: peewee.Select) -> list[RegisteredFiling]:
-        return [RegisteredFiling._make(row) for row in self._transaction.query(query)]
+    def _rows(self, kind: Hashable, make: Callable[[], peewee.Query], **values: object) -> list[RegisteredFiling]:
+        shape = (kind, self._order, self._after is None, self._selection.shape)
+        return list(map(RegisteredFiling._make, run(self._transaction, shape, make, {**self._values, **values})))
 
 
 class _PostgresqlSearch(_Search):
     def candidates(self) -> Iterator[RegisteredFiling]:
         """Yields what has all tokens, in order."""
+        self._values["tokens"] = list(self._query.tokens)
+        size = self._expected
+        while True:
+            page = read_page(self._selection, self._order, size, partial(self._read_branch, size))
+            yield from page
+            if len(page) < size:
+                return
+            self._after = page[-1].position
+            self._values.update(place_values("after", self._after))
+            size = LARGEST_CHUNK
+
+    def _read_branch(self, size: int, newest: bool, last: Position | None) -> list[RegisteredFiling]:
+        make = partial(self._make, newest, last)
+        return self._rows(("text branch", newest, last is None), make, **place_values("last", last), limit=size)
+
+    def _make(self, newest: bool, last: Position | None) -> peewee.Query:
         text = FILING_TEXT
         joined = FILING.join(
             text, on=(text.c.jurisdiction == FILING.jurisdiction) & (text.c.log_index == FILING.log_index)
         )
-        has_tokens = peewee.SQL("t.tokens @> %s::text[]", [list(self._query.tokens)])
-        place, size = self._after, self._expected
-        while True:
-            conditions = self._conditions if place is None else [*self._conditions, beyond(FILING, self._order, place)]
-            rows = self._rows(
-                joined.select(READ_COLUMNS)
-                .where(has_tokens, *conditions)
-                .order_by(*ordering(FILING, self._order))
-                .limit(size)
-            )
-            yield from rows
-            if len(rows) < size:
-                return
-            place, size = rows[-1].position, LARGEST_CHUNK
+        bounds = {"after": self._after is not None, "last": last is not None}
+        page = joined.select(READ_COLUMNS).where(
+            peewee.SQL("t.tokens @> ?::text[]", [Slot("tokens")]),
+            *branch_conditions(self._selection, FILING, self._order, newest, **bounds),
+        )
+        return page.order_by(*ordering(FILING, self._order)).limit(Slot("limit"))
 
 
 class _SqliteSearch(_Search):
     def candidates(self) -> Iterator[RegisteredFiling]:
         """Yields what has all tokens, in order."""
-        match = match_expression(self._query)
+        self._values["match"] = match = match_expression(self._query)
         few = self._transaction.execute(
             "SELECT rowid FROM filing_text WHERE filing_text MATCH ? LIMIT ?", (match, FEW_MATCHES + 1)
         )
-        self._joined = peewee.Select((FILING_TEXT.join(FILING, peewee.JOIN.CROSS),), (READ_COLUMNS,)).where(
-            peewee.SQL("t.filing_text MATCH ?", [match]),
-            peewee.SQL(f"f.jurisdiction = (t.rowid >> {LOG_INDEX_BITS}) || '0000'"),
-            peewee.SQL(f"f.log_index = (t.rowid & {_LOG_INDEXES})"),
-            *self._conditions,
-        )
         if len(few) <= FEW_MATCHES:
-            return iter(self._rows(self._joined.order_by(*ordering(FILING, self._order))))
+            return iter(self._rows("text all", self._make_all))
         jurisdictions = self._jurisdictions()
         streams = [self._of_jurisdiction(jurisdiction, len(jurisdictions)) for jurisdiction in jurisdictions]
         newest_first = self._order is Order.NEWEST_FIRST
         return heapq.merge(*streams, key=lambda filing: filing.position, reverse=newest_first)
+
+    def _make_all(self) -> peewee.Query:
+        return self._matching().order_by(*ordering(FILING, self._order))
+
+    def _make_stretch(self) -> peewee.Query:
+        rowid = FILING_TEXT.c.rowid
+        stretch = self._matching().where(rowid >= Slot("first_row"), rowid <= Slot("last_row"))
+        by_row = rowid.desc() if self._order is Order.NEWEST_FIRST else rowid.asc()
+        return stretch.order_by(by_row).limit(Slot("limit"))
+
+    def _matching(self) -> peewee.Select:
+        # CROSS JOIN tells SQLite to go from the matches to their filings and not the other way round.
+        return peewee.Select((FILING_TEXT.join(FILING, peewee.JOIN.CROSS),), (READ_COLUMNS,)).where(
+            peewee.SQL("t.filing_text MATCH ?", [Slot("match")]),
+            peewee.SQL(f"f.jurisdiction = (t.rowid >> {LOG_INDEX_BITS}) || '0000'"),
+            peewee.SQL(f"f.log_index = (t.rowid & {_LOG_INDEXES})"),
+            *self._conditions(),
+        )
+
+    def _conditions(self) -> list[peewee.Expression]:
+        conditions = [*self._selection.conditions(FILING), self._selection.shown(FILING)]
+        return conditions if self._after is None else [*conditions, beyond(FILING, self._order, "after")]
 
     def _jurisdictions(self) -> Sequence[str]:
         """Returns the jurisdictions that have filings and are selected."""
@@ -162,13 +188,14 @@ class _SqliteSearch(_Search):
     def _of_jurisdiction(self, jurisdiction: str, jurisdictions: int) -> Iterator[RegisteredFiling]:
         first, last = self._log_indexes(jurisdiction)
         size = self._expected if jurisdictions == 1 else FIRST_CHUNK
-        rowid = FILING_TEXT.c.rowid
         newest_first = self._order is Order.NEWEST_FIRST
         while first <= last:
             rows = self._rows(
-                self._joined.where(rowid >= row_number(jurisdiction, first), rowid <= row_number(jurisdiction, last))
-                .order_by(rowid.desc() if newest_first else rowid.asc())
-                .limit(size)
+                "text stretch",
+                self._make_stretch,
+                first_row=row_number(jurisdiction, first),
+                last_row=row_number(jurisdiction, last),
+                limit=size,
             )
             yield from rows
             if len(rows) < size:

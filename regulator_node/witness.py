@@ -1,4 +1,4 @@
-"""Witnessing: a regulator that verified another's log returns its checkpoint cosigned (DESIGN 5).
+"""Witnessing: a regulator that verified another's log returns its checkpoint cosigned.
 
 The nation verifies every run of every province against the signed checkpoint before it stores it, so that what it
 holds is consistent with all it saw before; it cosigns the newest such checkpoint and hands it back. The province keeps

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import grpc
 
+from shared.event_engine import keep_event_engine
 from shared.listening import UNIX
 from shared.peer import Peer
 from shared.remote_errors import RemoteError, remote_error, translated, translated_stream
@@ -45,6 +46,7 @@ def local_channel(target: str | Path, token: str = "") -> grpc.aio.Channel:
     address = os.fspath(target)
     if address.startswith("/"):
         address = f"{UNIX}{address}"
+    keep_event_engine()
     return grpc.aio.insecure_channel(
         address, options=channel_options(address), interceptors=[each(token) for each in _BEARERS] if token else None
     )
@@ -71,6 +73,7 @@ def officer_channel(
     credentials = grpc.ssl_channel_credentials(ca_pem.encode(), key, chain)
     if token:
         credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
+    keep_event_engine()
     return grpc.aio.secure_channel(address, credentials, options=channel_options(address, target_name=server_name))
 
 

@@ -136,12 +136,15 @@ def print_rows(rows: Sequence[Mapping[str, object]], *, columns: Sequence[str], 
 
 
 @contextmanager
-def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(
+    label: str, total: int | None, *, after_seconds: float = PROGRESS_AFTER_SECONDS
+) -> Iterator[Callable[[int], None]]:
     """Shows on stderr how far a long work is, at a terminal and only when it takes more than two seconds.
 
     Args:
         label: what is done.
         total: how many steps there are; None when that is not known.
+        after_seconds: how long it takes until it is shown.
 
     Yields:
         A function to be told how many further steps are done.
@@ -157,7 +160,7 @@ def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     def advance(steps: int) -> None:
         nonlocal shown
         bar.advance(task, steps)
-        if not shown and console.is_terminal and time.monotonic() - begin > PROGRESS_AFTER_SECONDS:
+        if not shown and console.is_terminal and time.monotonic() - begin >= after_seconds:
             shown = True
             bar.start()
 

@@ -63,21 +63,26 @@ class Database(Protocol):
         """Finishes the works that wait and lets the database go."""
 
 
-def open_database(url: str, migrations: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(
+    url: str, migrations: Path, *, busy_seconds: float = BUSY_SECONDS, key: bytes | None = None
+) -> Database:
     """Opens a database and brings its tables up to date.
 
     Args:
         url: "sqlite:///absolute/path.db" (see `sqlite_url`) or "postgresql://user@host/name".
         migrations: The folder with the numbered scripts.
         busy_seconds: How long a statement waits for another process that holds the database.
+        key: 32 bytes that encrypt a SQLite file as a whole, with its journal; None for a file that is not encrypted. A
+            PostgreSQL server encrypts its own disks.
 
     Raises:
-        FailedPrecondition: DATABASE_URL_WRONG, DATABASE_TOO_NEW, SQLITE_TOO_OLD or STORAGE_CANNOT_OPEN.
+        FailedPrecondition: DATABASE_URL_WRONG, DATABASE_TOO_NEW, SQLITE_TOO_OLD, STORAGE_CANNOT_OPEN or
+            STORAGE_KEY_WRONG.
         Unavailable: STORAGE_AWAY, STORAGE_BUSY.
     """
     engine, _, place = url.partition("://")
     if engine == "sqlite" and place.startswith("/"):
-        return open_sqlite(Path(unquote(place)), migrations, busy_seconds)
+        return open_sqlite(Path(unquote(place)), migrations, busy_seconds, key)
     if engine in ("postgresql", "postgres"):
         return open_postgresql(f"postgresql://{place}", migrations, busy_seconds)
     raise FailedPrecondition(

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
+from shared.event_engine import keep_event_engine
 from shared.remote_errors import make_remote_error
 from shared.status import rich_status
 from shared.trust.credentials import Credentials
@@ -106,6 +107,7 @@ class Peer:
             task.add_done_callback(self._closing.discard)
 
     def _open(self, endpoint: str) -> grpc.aio.Channel:
+        keep_event_engine()
         return grpc.aio.secure_channel(
             endpoint,
             self._credentials.channel_credentials(),

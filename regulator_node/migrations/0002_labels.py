@@ -5,6 +5,8 @@ How a grant stands is kept without its state: the state follows from these colum
 are microseconds since 1970 UTC; a time that never comes is the largest integer. UUIDs are 16 bytes.
 """
 
+from typing import Any
+
 import peewee
 
 TABLES = """
@@ -98,7 +100,7 @@ CREATE TABLE passed_directive (
 """
 
 
-def up(migrator, db):
+def up(migrator: Any, db: Any) -> None:
     """Creates the tables."""
     sqlite = isinstance(db, peewee.SqliteDatabase)
     script = TABLES.format(blob="BLOB" if sqlite else "BYTEA", clustered="WITHOUT ROWID" if sqlite else "")

@@ -5,6 +5,8 @@ is read off an index. Times are microseconds since 1970 UTC; a time that never c
 bytes. A complainant's words lie sealed in complaint, which no log holds and nobody replicates.
 """
 
+from typing import Any
+
 import peewee
 
 TABLES = """
@@ -145,7 +147,7 @@ CREATE INDEX complaint_case ON complaint (case_jurisdiction, case_id)
 """
 
 
-def up(migrator, db):
+def up(migrator: Any, db: Any) -> None:
     """Creates the tables."""
     sqlite = isinstance(db, peewee.SqliteDatabase)
     script = TABLES.format(blob="BLOB" if sqlite else "BYTEA", clustered="WITHOUT ROWID" if sqlite else "")

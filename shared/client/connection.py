@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 
@@ -66,3 +66,26 @@ class Connection:
         self._stubs = {}
         if channel is not None:
             await channel.close()
+
+
+class Client:
+    """A client of one node: closed by `close`, or used as a context manager.
+
+    Args:
+        connection: to the node.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def __aenter__(self) -> Self:
+        """Returns the client."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Closes the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the channel; calls under way are cancelled."""
+        await self._connection.close()

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
-from shared.client.connection import Connection
+from shared.client.connection import Client
 from shared.client.officer_mapping import (
     audit_entry_from_wire,
-    licence_to_wire,
     node_from_wire,
     status_from_wire,
     time_from_wire,
@@ -26,6 +25,7 @@ from shared.client.officer_types import (
     OfficerToken,
     RegulatorStatus,
 )
+from shared.mapping.licence import licence_to_wire
 from shared.mapping.policy import policy_from_wire, policy_to_wire
 from shared.pb.filingnet.regulator.v1 import network_service_pb2, network_service_pb2_grpc
 from shared.provisions.licences import Licence
@@ -34,15 +34,12 @@ from shared.provisions.policy import Policy
 PAGE_ROWS: Final = 500
 
 
-class NetworkCalls:
+class NetworkCalls(Client):
     """The calls of NetworkService; part of `OfficerClient`.
 
     Args:
         connection: to the node.
     """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     async def status(self) -> RegulatorStatus:
         """Reads the node's state."""
@@ -81,7 +78,7 @@ class NetworkCalls:
             node_name=node_name,
             title=title,
             jurisdiction=jurisdiction,
-            licence=licence_to_wire(licence),
+            licence=licence_to_wire(licence) if licence is not None else None,
             lifetime_hours=lifetime_hours,
         )
         answer = await self._connection.call(self._network.CreateEnrolmentToken, request)

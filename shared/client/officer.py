@@ -16,7 +16,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import grpc
 
@@ -89,6 +89,7 @@ from shared.client.officer_types import (
     Verdict,
     VerdictResult,
 )
+from shared.errors import InvalidInput, Violation
 from shared.listening import UNIX
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2, filing_service_pb2_grpc
 from shared.provisions.licences import Licence, LicenceState
@@ -194,18 +195,6 @@ class OfficerClient(NetworkCalls, LabelCalls, CaseCalls):
             return officer_channel(address, ca, token, host, certificate=certificate)
 
         super().__init__(Connection(open_channel, timeout_seconds))
-
-    async def __aenter__(self) -> Self:
-        """Returns the client."""
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        """Closes the client."""
-        await self.close()
-
-    async def close(self) -> None:
-        """Closes the channel; calls under way are cancelled."""
-        await self._connection.close()
 
     async def search(
         self,
@@ -328,9 +317,9 @@ class OfficerClient(NetworkCalls, LabelCalls, CaseCalls):
             One result per verdict, in order.
 
         Raises:
-            Conflict: REQUEST_ID_REUSED.
+            Conflict: REQUEST_ID_REUSED; InvalidInput: REQUEST_ID_WRONG.
         """
-        name = uuid.UUID(request_id) if request_id else uuid.uuid4()
+        name = _request_name(request_id)
         results: list[VerdictResult] = []
         for start in range(0, len(verdicts), MOST_VERDICTS):
             request = filing_service_pb2.DecideFilingsRequest(
@@ -353,3 +342,12 @@ class OfficerClient(NetworkCalls, LabelCalls, CaseCalls):
     @property
     def _filings(self) -> Any:
         return self._connection.stub(filing_service_pb2_grpc.FilingServiceStub)
+
+
+def _request_name(request_id: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(request_id) if request_id else uuid.uuid4()
+    except ValueError:
+        mend = "give the UUID of the earlier request, or none"
+        violations = [Violation("request_id", "REQUEST_ID_WRONG", mend)]
+        raise InvalidInput(f"the request id is no UUID: {mend}", "REQUEST_ID_WRONG", violations) from None

@@ -22,9 +22,9 @@ from shared.client.officer_types import (
     Verdict,
     VerdictResult,
 )
+from shared.mapping.licence import licence_of
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2, network_service_pb2
-from shared.provisions.licences import Licence, LicenceState
 from shared.provisions.subjects import SubjectKind
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -149,28 +149,7 @@ def node_from_wire(message: directory_pb2.Node) -> NodeInfo:
             NodeKey(key.key_id, key.public_key, time_from_wire(key.start_time)) for key in message.signing_keys
         ),
         state=NodeState(message.state),
-        licence=_licence(message.licence) if message.HasField("licence") else None,
-    )
-
-
-def _licence(message: directory_pb2.Licence) -> Licence:
-    return Licence(
-        message.number,
-        time_from_wire(message.start_time),
-        time_from_wire(message.end_time),
-        LicenceState(message.state),
-    )
-
-
-def licence_to_wire(licence: Licence | None) -> directory_pb2.Licence | None:
-    """Returns the message of a licence; None for None."""
-    if licence is None:
-        return None
-    return directory_pb2.Licence(
-        number=licence.number,
-        start_time=time_to_wire(licence.start_time),
-        end_time=time_to_wire(licence.end_time),
-        state=int(licence.state),  # type: ignore[arg-type]
+        licence=licence_of(message),
     )
 
 

@@ -20,12 +20,12 @@ import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import grpc
 
 from shared.channel import local_channel, officer_channel, translated
-from shared.client.connection import Connection
+from shared.client.connection import Client, Connection
 from shared.client.provider_import import send_import
 from shared.client.provider_labels import LabelCalls
 from shared.client.provider_mapping import (
@@ -95,14 +95,17 @@ Identity = PersonIdentity | OrganisationIdentity
 Signed = Agreement | AgreementSignature
 
 
-class ProviderClient(LabelCalls, ReportCalls):
+class ProviderClient(Client, LabelCalls, ReportCalls):
     """Calls a provider's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:
         target: "unix:/path/backend.sock", the socket's path, or "host:port".
         token: bearer token of the local API on host:port; empty for a Unix socket.
-        ca_pem: CA certificates of the network where the local API speaks TLS; empty where it does not.
-        node_name: the node's name, e.g. "provider/wave", which its certificate must hold; with ca_pem.
+        ca_pem: where the local API speaks TLS, the CA certificates of the network, or of the provider's own CA where
+            the node listens with a certificate of that one; empty where it does not.
+        node_name: with CA certificates of the network, the node's name, e.g. "provider/wave", which its certificate
+            must hold; empty otherwise: its certificate must hold the target's host.
+        certificate: private key and chain in PEM by which the node knows this backend; with ca_pem.
         timeout_seconds: deadline of a call.
     """
 
@@ -113,28 +116,18 @@ class ProviderClient(LabelCalls, ReportCalls):
         token: str = "",
         ca_pem: str = "",
         node_name: str = "",
+        certificate: tuple[str, str] | None = None,
         timeout_seconds: float = CALL_SECONDS,
     ) -> None:
         address = os.fspath(target)
 
         def open_channel() -> grpc.aio.Channel:
             if ca_pem:
-                return officer_channel(address, ca_pem, token, tls_host(node_name))
+                host = tls_host(node_name) if node_name else ""
+                return officer_channel(address, ca_pem, token, host, certificate=certificate)
             return local_channel(address, token)
 
-        self._connection = Connection(open_channel, timeout_seconds)
-
-    async def __aenter__(self) -> Self:
-        """Returns the client."""
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        """Closes the client."""
-        await self.close()
-
-    async def close(self) -> None:
-        """Closes the channel; calls under way are cancelled."""
-        await self._connection.close()
+        super().__init__(Connection(open_channel, timeout_seconds))
 
     async def agreement(self) -> Agreement:
         """Reads the agreement in force, to be shown to whoever registers (Art. 6(2))."""

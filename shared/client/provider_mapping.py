@@ -136,6 +136,9 @@ def status_from_wire(message: node_service_pb2.GetStatusResponse) -> NodeStatus:
         policy_version=message.policy_version,
         accounts=message.accounts,
         software_version=message.software_version,
+        licence_number=message.licence_number,
+        licence_end_time=_optional_time(message, "licence_end_time"),
+        licence_renewal_due=message.licence_renewal_due,
     )
 
 
@@ -157,16 +160,13 @@ def _person(message: subject_service_pb2.PersonIdentity) -> PersonIdentity:
 
 
 def _destination(message: node_service_pb2.Destination) -> Destination:
-    def time(field: str) -> datetime | None:
-        return _time(getattr(message, field)) if message.HasField(field) else None
-
     return Destination(
         name=message.name,
         queued=message.queued,
         parked=message.parked,
-        oldest_time=time("oldest_time"),
-        last_success_time=time("last_success_time"),
-        next_attempt_time=time("next_attempt_time"),
+        oldest_time=_optional_time(message, "oldest_time"),
+        last_success_time=_optional_time(message, "last_success_time"),
+        next_attempt_time=_optional_time(message, "next_attempt_time"),
         last_error=message.last_error,
         attempts=message.attempts,
     )
@@ -178,3 +178,7 @@ def _violations(messages: Iterable[evidence_pb2.FieldViolation]) -> tuple[Violat
 
 def _time(message: Timestamp) -> datetime:
     return message.ToDatetime(UTC)
+
+
+def _optional_time(message: Message, field: str) -> datetime | None:
+    return _time(getattr(message, field)) if message.HasField(field) else None

@@ -190,7 +190,13 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """The state of the node."""
+    """The state of the node.
+
+    Attributes:
+        licence_number: of the provider's licence (Art. 4); empty where the directory has none.
+        licence_end_time: when it lapses; None without one.
+        licence_renewal_due: whether it is time to ask for its renewal; also after it lapsed.
+    """
 
     name: str
     jurisdiction: str
@@ -200,6 +206,9 @@ class NodeStatus:
     policy_version: int
     accounts: int
     software_version: str
+    licence_number: str
+    licence_end_time: datetime | None
+    licence_renewal_due: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,7 +17,7 @@ from shared.cluster import demo as demo_run
 from shared.cluster.demo_tables import print_result
 from shared.cluster.detached import NodeReport, look_at, running_nodes, stop_all
 from shared.cluster.network import Cluster
-from shared.errors import InvalidInput
+from shared.errors import Internal, InvalidInput
 
 DEFAULT_FOLDER: Final = Path(".network")
 COLUMNS: Final = ("name", "state", "pid", "network_address", "public_address")
@@ -32,25 +33,27 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Keep the network's folder when the demo is done.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Files the real list of 366 news units through two providers and two provinces to the nation; about a minute."""
+    """Files the real list of 366 news units through two providers and two provinces to the nation; well under a minute."""
     result = cli.wait_for(_demo(keep))
     if as_json:
         cli.print_json(result)
-        return
-    console = Console()
-    print_result(result, console)
-    console.print(
-        f"\nDone in {result.seconds:.0f} s; nothing is left running. To have a network to try:\n"
-        "  make up        starts it in .network/ and says how to call it\n"
-        "  make down      stops it"
-    )
+    else:
+        print_result(result, Console())
+        typer.echo(
+            "The units are real; their codes, the licences and all people are made up.\n"
+            f"Done in {result.seconds:.0f} s; nothing is left running. To have a network to try:\n"
+            "  make up      starts it in .network/ and says how to call it\n"
+            "  make down    stops it"
+        )
+    if result.wire.identity_fields or result.wire.files_with_people:
+        raise Internal("identity data left a provider: the network breaks its first promise", "IDENTITY_FOUND")
 
 
 async def _demo(keep: bool) -> demo_run.DemoResult:
     cluster = Cluster(provinces=demo_run.PROVINCES, providers=demo_run.PROVIDERS)
     done = False
     try:
-        result = await demo_run.run_demo(cluster, lambda what: typer.echo(f"· {what}", err=True))
+        result = await demo_run.run_demo(cluster, _say)
         done = True
     except Exception as error:
         for note in getattr(error, "__notes__", ()):
@@ -70,26 +73,36 @@ def up(
     folder: Folder = DEFAULT_FOLDER,
     province: Annotated[list[str] | None, typer.Option(help="Code of a provincial regulator; repeatable.")] = None,
     provider: Annotated[list[str] | None, typer.Option(help="NAME=PROVINCE of a provider; repeatable.")] = None,
+    filled: Annotated[
+        bool, typer.Option(help="File the sample, as the demo does, where nothing is filed yet.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Starts a network that goes on in the background, or starts the one in the folder again; its data stays."""
     providers = _providers(provider) if provider else demo_run.PROVIDERS
-    cli.wait_for(_up(folder.absolute(), tuple(province or demo_run.PROVINCES), providers))
+    cluster = Cluster(
+        folder, provinces=province or demo_run.PROVINCES, providers=providers, proxied=False, detached=True
+    )
+    cli.wait_for(_up(cluster, filled))
     reports = look_at(folder.absolute())
     _print_reports(reports, as_json)
     if not as_json:
         _print_examples(folder, reports)
 
 
-async def _up(folder: Path, provinces: tuple[str, ...], providers: Mapping[str, str]) -> None:
-    alive = running_nodes(folder)
-    if alive and len(alive) == len(look_at(folder)):
-        return
-    await asyncio.to_thread(stop_all, folder)
-    cluster = Cluster(folder, provinces=provinces, providers=providers, proxied=False, detached=True)
-    with cli.progress("nodes starting", None):
+async def _up(cluster: Cluster, filled: bool) -> None:
+    alive = running_nodes(cluster.folder)
+    if len(alive) < len(cluster.nodes):
+        await asyncio.to_thread(stop_all, cluster.folder)
+        _say(f"starting {len(cluster.nodes)} nodes")
         await cluster.start()
-    await cluster.leave()
+    try:
+        async with AsyncExitStack() as stack:
+            nation = await stack.enter_async_context(cluster.nation.client())
+            if filled and not (await nation.status()).filings:
+                await demo_run.fill(cluster, _say, stack)
+    finally:
+        await cluster.leave()
 
 
 @app.command(epilog="Example: filing-cluster status --json")
@@ -111,6 +124,10 @@ def down(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
         typer.echo(f"stopped {', '.join(stopped)}" if stopped else f"no node of {folder} was running")
 
 
+def _say(what: str) -> None:
+    typer.echo(f"· {what}", err=True)
+
+
 def _providers(given: list[str]) -> dict[str, str]:
     providers = {}
     for text in given:
@@ -129,15 +146,22 @@ def _print_reports(reports: list[NodeReport], as_json: bool) -> None:
 
 
 def _print_examples(folder: Path, reports: list[NodeReport]) -> None:
-    nation = next(report for report in reports if report.name.endswith("/100000"))
-    providers = [report for report in reports if report.name.startswith("provider/")]
-    typer.echo(f"\nLogs are in {folder / 'logs'}. To look at the network:")
-    typer.echo(f"  regulator-node status --data {nation.folder}")
-    typer.echo(f"  regulator-node filings search --data {nation.folder} --text 日报")
-    for report in providers[:1]:
-        typer.echo(f"  provider-node status --data {report.folder}")
-        typer.echo(f'  a backend calls it: ProviderClient("{report.socket}")')
-    typer.echo(f"  filing-cluster down{'' if folder == DEFAULT_FOLDER else f' --folder {folder}'}")
+    nation = reports[0]
+    programs = Path(sys.executable).parent
+    typer.echo(f"\nLogs are in {_near(folder / 'logs')}. To look at the network:")
+    typer.echo(f"  {_near(programs / 'regulator-node')} status --data {_near(nation.folder)}")
+    typer.echo(f"  {_near(programs / 'regulator-node')} filings search --data {_near(nation.folder)} --text 日报")
+    for report in reports:
+        if report.name.startswith("provider/"):
+            typer.echo(f"  {_near(programs / 'provider-node')} status --data {_near(report.folder)}")
+    given = "" if folder == DEFAULT_FOLDER else f" --folder {folder}"
+    typer.echo(f"To stop it: {_near(programs / 'filing-cluster')} down{given}")
+
+
+def _near(path: Path | str) -> str:
+    """Returns a path as it is typed from here."""
+    given, here = Path(path).absolute(), Path.cwd()
+    return str(given.relative_to(here) if given.is_relative_to(here) else given)
 
 
 def main() -> None:

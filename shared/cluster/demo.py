@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -108,15 +109,13 @@ async def run_demo(cluster: Cluster, say: Say) -> DemoResult:
     """
     begin = time.monotonic()
     everybody = applicants()
-    with _stage(say, f"starting the nation, {len(PROVINCES)} provinces and {len(PROVIDERS)} providers"):
+    with _stage(
+        say, f"starting the nation, {len(cluster.regulators) - 1} provinces, {len(cluster.providers)} providers"
+    ):
         await cluster.start()
     async with AsyncExitStack() as stack:
-        with _stage(say, f"filing {len(everybody)} public accounts; officers decide as they come in"):
-            returned, account_ids = await _file_and_decide(cluster, everybody, stack)
-        filings = len(everybody) + returned
+        returned, account_ids = await fill(cluster, say, stack)
         nation = await stack.enter_async_context(await cluster.nation.officer(OfficerRole.READER))
-        with _stage(say, f"waiting until the nation holds all {filings} filings and decisions"):
-            await _wait_for_nation(cluster, nation, filings, accounts=len(everybody))
         with _stage(say, "asking the nation"):
             counts = {dimension.name.lower(): await _count(nation, dimension) for dimension in _DIMENSIONS}
             search = await _search(nation)
@@ -124,7 +123,28 @@ async def run_demo(cluster: Cluster, say: Say) -> DemoResult:
             receipt = await _verify_receipt(cluster, everybody[0].display_name, account_ids)
     with _stage(say, "searching the wire, the databases and the logs for people"):
         wire = await asyncio.to_thread(_look_at_wire, cluster, everybody)
-    return DemoResult(len(everybody), filings, returned, counts, search, receipt, wire, time.monotonic() - begin)
+    seconds = time.monotonic() - begin
+    return DemoResult(len(everybody), len(everybody) + returned, returned, counts, search, receipt, wire, seconds)
+
+
+async def fill(cluster: Cluster, say: Say, stack: AsyncExitStack) -> tuple[int, dict[str, str]]:
+    """Files the sample through a network that serves, until the nation holds every filing and every decision.
+
+    Args:
+        cluster: its nodes may be processes that another program started.
+        say: tells a person what is being done.
+        stack: closes the clients.
+
+    Returns:
+        How many filings officers returned, and the accounts by display name.
+    """
+    everybody = applicants()
+    with _stage(say, f"filing {len(everybody)} public accounts; officers decide as they come in"):
+        returned, account_ids = await _file_and_decide(cluster, everybody, stack)
+    filings = len(everybody) + returned
+    with _stage(say, f"waiting until the nation holds all {filings} filings and the decisions on them"):
+        await _wait_for_nation(cluster, filings, accounts=len(everybody))
+    return returned, account_ids
 
 
 _DIMENSIONS: Final = (
@@ -151,13 +171,16 @@ async def _file_and_decide(
 ) -> tuple[int, dict[str, str]]:
     """Lets providers file and officers decide at the same time; returns how many were returned, and the accounts."""
     with cli.progress("public accounts filed", len(everybody)) as advance:
-        providers, officers = [], []
-        for place, (name, jurisdiction) in enumerate(PROVIDERS.items()):
-            share = everybody[place :: len(PROVIDERS)]
-            backend = await stack.enter_async_context(cluster.provider(name).client())
+        providers, accounts = [], Counter[str]()
+        for place, node in enumerate(cluster.providers):
+            share = everybody[place :: len(cluster.providers)]
+            accounts[node.plan.jurisdiction] += len(share)
+            backend = await stack.enter_async_context(node.client())
             providers.append(ProviderDesk(backend, share, lambda: advance(1)))
+        officers = []
+        for jurisdiction, expected in accounts.items():
             officer = await cluster.regulator(jurisdiction).officer(OfficerRole.REVIEWER)
-            officers.append(OfficerDesk(await stack.enter_async_context(officer), jurisdiction, len(share)))
+            officers.append(OfficerDesk(await stack.enter_async_context(officer), jurisdiction, expected))
         async with asyncio.TaskGroup() as work:
             for desk in providers:
                 work.create_task(desk.file_all())
@@ -168,7 +191,7 @@ async def _file_and_decide(
     return sum(office.returned for office in officers), account_ids
 
 
-async def _wait_for_nation(cluster: Cluster, nation: OfficerClient, filings: int, accounts: int) -> None:
+async def _wait_for_nation(cluster: Cluster, filings: int, accounts: int) -> None:
     with cli.progress("filings at the nation", filings) as advance:
         held = 0
 
@@ -188,7 +211,8 @@ async def _wait_for_nation(cluster: Cluster, nation: OfficerClient, filings: int
     async def failure() -> FilingnetError:
         return Unavailable(f"the nation holds {accepted} of {accounts} decisions", "DECISIONS_MISSING")
 
-    await wait_until(all_accepted, ARRIVAL_SECONDS, failure)
+    async with cluster.nation.client() as nation:
+        await wait_until(all_accepted, ARRIVAL_SECONDS, failure)
 
 
 async def _count(nation: OfficerClient, dimension: Dimension) -> dict[str, int]:
@@ -202,7 +226,7 @@ async def _search(nation: OfficerClient) -> Search:
 
 async def _verify_receipt(cluster: Cluster, display_name: str, account_ids: dict[str, str]) -> Receipt:
     """Fetches one receipt and the keys from the provider's node, and has `filing-verify` judge them as a program."""
-    async with cluster.provider("wave").client() as backend:
+    async with cluster.providers[0].client() as backend:
         receipt = await backend.receipt(account_ids[display_name])
         key_ring = await backend.key_ring()
     files = cluster.folder / "receipt.bin", cluster.folder / "keys.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -20,7 +20,7 @@ _KINDS: Final = {
     SubjectKind.PUBLIC_INSTITUTION: "事业单位 Public institution",
     SubjectKind.PEOPLES_ORGANISATION: "人民团体 People's organisation",
 }
-_MOST_REGIONS: Final = 8
+_MOST_ROWS: Final = 8
 
 
 def print_result(result: DemoResult, console: Console) -> None:
@@ -30,60 +30,58 @@ def print_result(result: DemoResult, console: Console) -> None:
         result: of the demo.
         console: where to print.
     """
-    counts = result.counts
-    for title, key, name in (
-        ("分类备案 Filings at the nation, by province where filed", "jurisdiction", _region),
-        ("By region of the subject (the largest)", "subject_region", _region),
-        ("By category", "category", _category),
-        ("By subject kind (Art. 7(4))", "subject_kind", _kind),
-    ):
-        console.print(_count_table(title, counts[key], name))
-        console.print()
-    console.print(_search_table(result))
-    console.print()
-    console.print(f"[bold]Receipt[/bold] of {result.receipt.display_name}, {result.receipt.bytes:,} bytes, offline:")
-    console.print("  " + result.receipt.verified.replace("\n", "\n  "), markup=False, highlight=False)
-    console.print()
-    console.print(_wire_table(result))
+    found, wire = result.search, result.wire
+    counts = (
+        ("分类备案 Accounts on file at the nation, by province where filed", "jurisdiction", _region),
+        ("by region of the subject", "subject_region", _region),
+        ("by category", "category", _category),
+        ("by subject kind, Art. 7(4)", "subject_kind", _kind),
+    )
+    for title, dimension, name in counts:
+        _print(console, title, _count_table(result.counts[dimension], name))
+    names = "".join(f"  {name}" for name in found.names)
+    _print(console, f"A search at the nation for {found.text}: {found.count} accounts, the newest of them", names)
+    verified = "\n".join(f"  {line}" for line in result.receipt.verified.splitlines())
+    _print(console, f"The receipt of {result.receipt.display_name}, {result.receipt.bytes:,} bytes, offline", verified)
+    _print(console, "What the wire carried", _rows(_wire_rows(result)))
+    for file in wire.files_with_people:
+        _print(console, "A person was found in", file)
 
 
-def _count_table(title: str, counts: Mapping[str, int], name: Callable[[str], str]) -> Table:
-    table = Table("", "accounts", title=title, title_justify="left", box=None, pad_edge=False, show_footer=True)
-    table.columns[0].footer = "total"
-    table.columns[1].footer = f"{sum(counts.values()):,}"
-    table.columns[1].justify = "right"
+def _print(console: Console, title: str, what: Table | str) -> None:
+    console.print(title, style="bold", highlight=False, soft_wrap=True)
+    console.print(what, highlight=False, soft_wrap=True, markup=False)
+    console.print()
+
+
+def _count_table(counts: Mapping[str, int], name: Callable[[str], str]) -> Table:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    for key, count in ordered[:_MOST_REGIONS] if len(ordered) > 2 * _MOST_REGIONS else ordered:
-        table.add_row(name(key), f"{count:,}")
-    if len(ordered) > 2 * _MOST_REGIONS:
-        rest = [count for _, count in ordered[_MOST_REGIONS:]]
-        table.add_row(f"{len(rest)} others", f"{sum(rest):,}")
-    return table
+    shown = ordered[:_MOST_ROWS] if len(ordered) > 2 * _MOST_ROWS else ordered
+    rows = [(name(key), f"{count:,}") for key, count in shown]
+    rest = [count for _, count in ordered[len(shown) :]]
+    if rest:
+        rows.append((f"{len(rest)} others", f"{sum(rest):,}"))
+    return _rows([*rows, ("total", f"{sum(counts.values()):,}")])
 
 
-def _search_table(result: DemoResult) -> Table:
-    found = result.search
-    title = f"A search at the nation for {found.text}: {found.count} accounts, the newest of them"
-    table = Table("public name", title=title, title_justify="left", box=None, pad_edge=False)
-    for display_name in found.names:
-        table.add_row(display_name)
-    return table
-
-
-def _wire_table(result: DemoResult) -> Table:
+def _wire_rows(result: DemoResult) -> list[tuple[str, str]]:
     wire = result.wire
-    table = Table(
-        "", "", title="What the wire carried", title_justify="left", box=None, pad_edge=False, show_header=False
-    )
-    table.columns[1].justify = "right"
-    table.add_row("bytes between nodes, TLS included", f"{wire.bytes:,}")
-    table.add_row("signed entries at the nation", f"{wire.entries:,}")
-    table.add_row("filings, each revision counted", f"{result.filings:,}")
-    table.add_row("filings returned by officers and amended", f"{result.returned:,}")
-    table.add_row("identity fields in the entries", f"{wire.identity_fields:,}")
-    table.add_row(
-        f"databases and logs that hold any of {wire.people_searched:,} people", f"{len(wire.files_with_people):,}"
-    )
+    return [
+        ("bytes between nodes, TLS included", f"{wire.bytes:,}"),
+        ("signed entries that arrived at the nation", f"{wire.entries:,}"),
+        ("  of them filings, each revision counted", f"{result.filings:,}"),
+        ("  returned by officers and amended", f"{result.returned:,}"),
+        ("identity fields in the entries", f"{wire.identity_fields:,}"),
+        (f"files that hold any of {wire.people_searched:,} people", f"{len(wire.files_with_people):,}"),
+    ]
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in rows:
+        table.add_row(f"  {name}", value)
     return table
 
 

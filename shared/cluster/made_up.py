@@ -80,13 +80,13 @@ def credit_code(number: int, kind: SubjectKind, region: str) -> str:
         18 characters.
     """
     code = f"YY{number % _ORGANISATIONS:06d}"
-    body = _REGISTERED_AS[kind] + region + code + _code_check_character(code)
+    body = _REGISTERED_AS[kind] + region + code + code_check_character(code)
     total = sum(_ALPHABET.index(character) * pow(3, place, 31) for place, character in enumerate(body))
     return body + _ALPHABET[-total % 31]
 
 
-def _code_check_character(code: str) -> str:
-    """Returns the check character of an organisation code (GB 11714, MOD 11)."""
+def code_check_character(code: str) -> str:
+    """Returns the check character of an organisation code of 8 characters (GB 11714, MOD 11)."""
     # The organisation code has its own alphabet of 36, in which a letter counts from A as 10 on.
     total = sum(int(character, 36) * weight for character, weight in zip(code, _CODE_WEIGHTS, strict=True))
     return "0123456789X"[-total % 11]

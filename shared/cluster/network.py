@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -34,7 +34,13 @@ from shared.cluster.links import Links
 from shared.cluster.nodes import Node, ProviderNode, RegulatorNode
 from shared.cluster.ports import Ports
 from shared.cluster.proxy import Link
-from shared.cluster.watching import wait_until_nation_has
+from shared.cluster.tap import Tap
+from shared.cluster.watching import (
+    wait_until_delivered,
+    wait_until_failing,
+    wait_until_holds,
+    wait_until_nation_has,
+)
 from shared.errors import NotFound
 from shared.provisions.regions import NATION
 
@@ -72,20 +78,23 @@ class Cluster:
         keep: bool = False,
     ) -> None:
         self._temporary = folder is None
-        # A short path: the sockets of the nodes are in it, and a socket's path may have 107 bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="filingnet-")) if folder is None else folder.absolute()
         self._keep = keep
         self._detached = detached
         self._databases = dict(databases or {})
         self._given_environment = dict(environment or {})
         self._certificate_lifetime_hours = certificate_lifetime_hours
         self._ports = Ports()
-        self._background = BackgroundLoop()
         self._links = Links(self._place) if proxied else None
+        self._taps: list[Tap] = []
         self._left = False
+        plans = read_state(folder.absolute())[0] if folder is not None else ()
+        plans = plans or tuple(self._planned(provinces, providers))
+        # A short path: the sockets of the nodes are in it, and a socket's path may have 107 bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="filingnet-")) if folder is None else folder.absolute()
+        self._background = BackgroundLoop()
         self.nodes: dict[str, Node] = {}
         """Every node by name, the nation first."""
-        for plan in read_state(self.folder)[0] or self._planned(provinces, providers):
+        for plan in plans:
             self._add(plan)
 
     async def __aenter__(self) -> Self:
@@ -209,6 +218,8 @@ class Cluster:
         if self._left:
             return
         self._left = True
+        for tap in self._taps:
+            await self._background.run(tap.close())
         if self._links is not None:
             await self._background.run(self._links.close())
         self._background.close()
@@ -263,6 +274,49 @@ class Cluster:
     def heal(self, first: str, second: str) -> None:
         """Lets two nodes talk again."""
         self._shape_both(first, second, Link.heal)
+
+    async def tap(self, caller: str, peer: str) -> Tap:
+        """Reads in clear what one node says to a regulator's network listener from now on, and what it is answered.
+
+        Args:
+            caller: the node that connects; it has joined.
+            peer: the regulator that listens.
+        """
+        node = self.regulator(peer.removeprefix("regulator/"))
+        tap = Tap(self.nodes[caller].folder / "tls", node.folder / "tls", node.tls_name, node.network_address)
+        address = await self._background.run(tap.start())
+        self._taps.append(tap)
+        self.shape(caller, peer, lambda link: link.divert(address))
+        return tap
+
+    async def wait_until(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float = 60.0) -> None:
+        """Waits until something holds that no node tells by itself, by asking again and again.
+
+        Args:
+            holds: asks once.
+            what: what is waited for, for people.
+            seconds: how long at most.
+
+        Raises:
+            Unavailable: WAITED_IN_VAIN.
+        """
+        await wait_until_holds(holds, what, seconds)
+
+    async def wait_until_failing(self, identifier: str, seconds: float = 60.0) -> str:
+        """Waits until a provider says why it cannot deliver.
+
+        Returns:
+            The reason and the sentence in its status.
+        """
+        return await wait_until_failing(self.provider(identifier), seconds)
+
+    async def wait_until_delivered(self, identifier: str, seconds: float = 60.0) -> None:
+        """Waits until a provider has nothing left that its regulator has not answered.
+
+        Raises:
+            Unavailable: NOT_DELIVERED; says what keeps it.
+        """
+        await wait_until_delivered(self.provider(identifier), seconds)
 
     async def wait_until_nation_has(
         self, filings: int, seconds: float = 60.0, on_change: Callable[[int], None] | None = None

@@ -67,6 +67,7 @@ class Link:
         self.connections = 0
         """How many connections were made through it, from the start."""
         self._cut = False
+        self._diverted_to = ""
         self._open: set[asyncio.StreamWriter] = set()
 
     @property
@@ -114,6 +115,15 @@ class Link:
         for writer in list(self._open):
             _abort(writer)
 
+    def divert(self, address: str) -> None:
+        """Carries connections to another address from now on, open ones made anew.
+
+        Args:
+            address: host:port, of a tap or of another process of the same node; empty for the peer's own.
+        """
+        self._diverted_to = address
+        self.reset()
+
     def capture(self) -> None:
         """Keeps a copy of what passes from now on, in `out.captured` and `back.captured`."""
         self.out.captured = bytearray()
@@ -137,7 +147,7 @@ class Link:
             if self._cut:
                 raise ConnectionResetError
             await self.back.flowing.wait()
-            peer_reader, peer = await _connect(target)
+            peer_reader, peer = await _connect(self._diverted_to or target)
             self._open.add(peer)
             writer.write(answer)
             await self._pump_both(reader, writer, peer_reader, peer)

@@ -37,6 +37,42 @@ async def wait_until(
         step = min(2 * step, _LAST_STEP_SECONDS)
 
 
+async def wait_until_holds(holds: Callable[[], Awaitable[bool]], what: str, seconds: float) -> None:
+    """Asks again and again until something holds; see Cluster.wait_until."""
+
+    async def failure() -> FilingnetError:
+        return Unavailable(f"after {seconds:g} s it is still not so: {what}", "WAITED_IN_VAIN")
+
+    await wait_until(holds, seconds, failure)
+
+
+async def wait_until_failing(provider: ProviderNode, seconds: float) -> str:
+    """Waits until a provider says why it cannot deliver, and returns that; see Cluster.wait_until_failing."""
+    errors: list[str] = []
+
+    async def failing() -> bool:
+        errors[:] = [place.last_error for place in (await client.status()).destinations if place.last_error]
+        return bool(errors)
+
+    async with provider.client() as client:
+        await wait_until_holds(failing, f"{provider.name} names an error of its delivery", seconds)
+    return errors[0]
+
+
+async def wait_until_delivered(provider: ProviderNode, seconds: float) -> None:
+    """Waits until a provider has nothing queued; see Cluster.wait_until_delivered."""
+
+    async def delivered() -> bool:
+        return not any(place.queued for place in (await client.status()).destinations)
+
+    async def failure() -> FilingnetError:
+        causes = "; ".join(await _waiting(provider))
+        return Unavailable(f"{provider.name} did not deliver within {seconds:g} s: {causes}", "NOT_DELIVERED")
+
+    async with provider.client() as client:
+        await wait_until(delivered, seconds, failure)
+
+
 async def wait_until_nation_has(
     nation: RegulatorNode,
     providers: Iterable[ProviderNode],

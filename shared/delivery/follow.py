@@ -15,6 +15,7 @@ import structlog
 
 from shared.channel import remote_error
 from shared.delivery.retry import Persistence
+from shared.evidence.hashing import ProofError
 
 HEARTBEAT_SECONDS = 10.0
 SILENCE_SECONDS = 45.0
@@ -100,4 +101,6 @@ def _reason(error: BaseException, silence_seconds: float) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
         failure = remote_error(error)
         return f"{failure.reason}: {failure.message}"[:200]
+    if isinstance(error, ProofError):
+        return f"EVIDENCE_REFUSED: {error}"[:200]
     return f"PAGE_REFUSED: {type(error).__name__} {getattr(error, 'reason', '')}".strip()[:200]

@@ -23,8 +23,8 @@ from shared.egress import check_message
 from shared.errors import InvalidInput, NotFound, Violation
 from shared.evidence.receipts import build_receipt
 from shared.identifiers import new_entry_id
+from shared.mapping.filing_contract import entry_violations
 from shared.pb.filingnet.network.v1 import entry_pb2, filing_pb2
-from shared.validation import field_violations
 
 PROVIDER_ITSELF: Final = str(uuid.UUID(int=0))
 """Stands in place of the account with what a provider states about itself: a refusal of it parks no account."""
@@ -143,10 +143,10 @@ def _take_sequences(transaction: Transaction, destination: str, count: int) -> i
 
 def _refuse_bad(entry: entry_pb2.Entry) -> None:
     what = str(entry.WhichOneof("body")).replace("_", " ")
-    violations = field_violations(entry)
+    violations = entry_violations(entry)
     if violations:
         raise InvalidInput(f"the {what} breaks its contract", "FIELD_VIOLATIONS", violations)
-    findings = check_message(entry)
+    findings = check_message(entry, no_unknown_fields=True)
     if findings:
         raise InvalidInput(
             f"the {what} holds identity data, which never leaves the provider", "IDENTITY_DATA", findings

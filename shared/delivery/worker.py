@@ -22,7 +22,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import grpc
 import structlog
@@ -36,7 +36,7 @@ from shared.delivery.retry import CAP_SECONDS, Persistence
 from shared.errors import FilingnetError, Violation
 from shared.evidence.acknowledgements import verify_acknowledgement
 from shared.evidence.batches import SignedBatch, sign_batch
-from shared.evidence.hashing import ProofError
+from shared.evidence.hashing import MAX_TREE_SIZE, ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 from shared.evidence.rejections import verify_rejection
@@ -71,8 +71,7 @@ class Route:
     key_ring: Callable[[], KeyRing]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     sequence: int
     account_id: str
     entry: bytes
@@ -204,14 +203,12 @@ class DeliveryWorker:
         return _Batch(taken, signed, frozenset(row.account_id for row in taken))
 
     def _read_rows(self, transaction: Transaction) -> list[_Row]:
-        return [
-            _Row(sequence, account_id, bytes(entry))
-            for sequence, account_id, entry in transaction.execute(
-                "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
-                " ORDER BY sequence LIMIT ?",
-                (self._route.destination, self._cursor, self._max_entries),
-            )
-        ]
+        rows = transaction.execute(
+            "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
+            " ORDER BY sequence LIMIT ?",
+            (self._route.destination, self._cursor, self._max_entries),
+        )
+        return list(map(_Row._make, rows))
 
     async def _deliver(self, batch: _Batch) -> None:
         request = intake_service_pb2.SubmitEntriesRequest(
@@ -254,6 +251,8 @@ class DeliveryWorker:
                     raise ProofError("The regulator named an acknowledgement that it did not send.")
                 runs[result.acknowledgement].check_covers(result.log_index, leaf)
                 outcome.delivered.append((position, result.log_index, result.acknowledgement))
+                if result.outcome == intake_service_pb2.ENTRY_OUTCOME_ACCEPTED:
+                    outcome.lowest_new = min(outcome.lowest_new, result.log_index)
             else:
                 rejection = verify_rejection(result.rejection, ring.lookup, leaf_hash=leaf)
                 if rejection.jurisdiction != self._route.jurisdiction:
@@ -263,6 +262,12 @@ class DeliveryWorker:
 
     def _record(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
         destination = self._route.destination
+        ((final_size,),) = transaction.execute("SELECT final_size FROM destination WHERE name = ?", (destination,))
+        if outcome.lowest_new < final_size:
+            # Else it would be called final by its place in a log that another jurisdiction never saw.
+            raise ProofError(
+                "The regulator filed anew at a place that was cosigned: its log was put back to an earlier state."
+            )
         transaction.executemany(
             "INSERT INTO delivered_run (destination, first_index, acknowledgement) VALUES (?, ?, ?)"
             " ON CONFLICT (destination, first_index) DO NOTHING",
@@ -360,3 +365,4 @@ class _Outcome:
     first_indexes: list[int]
     delivered: list[tuple[int, int, int]] = field(default_factory=list)
     refused: list[tuple[int, int, evidence_pb2.Rejection, bytes]] = field(default_factory=list)
+    lowest_new: int = MAX_TREE_SIZE

@@ -25,11 +25,12 @@ _GRAMMAR: Final[Any] = grammar_pb2.grammar
 _UNKNOWN: Final = "send only fields of these contracts; bring both nodes to the same version of them"
 
 
-def check_message(message: Message) -> list[Violation]:
+def check_message(message: Message, *, no_unknown_fields: bool = False) -> list[Violation]:
     """Returns what in a message the guard lets neither out nor in; empty where it is clean.
 
     Args:
         message: any message of the contracts, with all that it holds: nested, repeated and in maps.
+        no_unknown_fields: whether the caller has seen to it that the message holds nothing but fields of its contract.
 
     Returns:
         At most MAX_VIOLATIONS, each with the path of the field ("filing.display_name", "nodes[3].title"; a map's key is
@@ -38,7 +39,7 @@ def check_message(message: Message) -> list[Violation]:
     """
     broken: list[Violation] = []
     try:
-        _read(message, "", broken)
+        (_read_texts if no_unknown_fields else _read)(message, "", broken)
     except Exception:  # noqa: BLE001 - fails closed, and tells nothing of an error that may quote a value
         broken.append(
             Violation("", "GUARD_FAILED", "send plain text; the guard lets nothing pass that it has not read")
@@ -55,6 +56,8 @@ class _Plan:
     messages: tuple[str, ...]
     message_lists: tuple[str, ...]
     maps: tuple[tuple[str, FieldDescriptor, FieldDescriptor], ...]  # with key and value
+    texts_within: tuple[str, ...]  # those of messages that can hold texts
+    simple: bool  # neither lists nor maps hold texts
 
 
 def _read(message: Any, path: str, broken: list[Violation]) -> None:
@@ -76,6 +79,20 @@ def _read(message: Any, path: str, broken: list[Violation]) -> None:
             _read(element, f"{path}{name}[{index}].", broken)
     for name, key, value in plan.maps:
         _read_map(getattr(message, name), key, value, f"{path}{name}", broken)
+
+
+def _read_texts(message: Any, path: str, broken: list[Violation]) -> None:
+    # The same as _read for a message without unknown fields: what can hold no text is passed over.
+    plan = _plan(message.DESCRIPTOR)
+    if not plan.simple:
+        _read(message, path, broken)
+        return
+    for name in plan.texts:
+        if found := findings(getattr(message, name)):
+            _tell(found, f"{path}{name}", broken)
+    for name in plan.texts_within:
+        if message.HasField(name):
+            _read_texts(getattr(message, name), f"{path}{name}.", broken)
 
 
 def _read_map(entries: Any, key: FieldDescriptor, value: FieldDescriptor, path: str, broken: list[Violation]) -> None:
@@ -105,6 +122,19 @@ def _plan(descriptor: Descriptor) -> _Plan:
         tuple(field.name for field in messages if not field.is_repeated),
         tuple(field.name for field in messages if field.is_repeated),
         tuple((name, entry.fields_by_name["key"], entry.fields_by_name["value"]) for name, entry in maps),
+        tuple(field.name for field in messages if not field.is_repeated and _holds_texts(field.message_type)),
+        simple=not maps and not any(field.is_repeated for field in [*texts, *messages]),
+    )
+
+
+def _holds_texts(descriptor: Descriptor | None, above: frozenset[str] = frozenset()) -> bool:
+    if descriptor is None or descriptor.full_name in above:
+        return False
+    inside = above | {descriptor.full_name}
+    return any(
+        (field.type == FieldDescriptor.TYPE_STRING and not _has_grammar(field))
+        or _holds_texts(field.message_type, inside)
+        for field in descriptor.fields
     )
 
 

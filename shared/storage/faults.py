@@ -53,6 +53,15 @@ def corrupt() -> FilingnetError:
     )
 
 
+def key_wrong() -> FilingnetError:
+    """The file is not encrypted with the key that was given."""
+    return FailedPrecondition(
+        "the database does not open with this node's key: it is damaged, or another node's; put back a backup of the"
+        " whole data folder",
+        "STORAGE_KEY_WRONG",
+    )
+
+
 def cannot_open() -> FilingnetError:
     """The file may not be used."""
     return FailedPrecondition(

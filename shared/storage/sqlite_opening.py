@@ -10,22 +10,25 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from shared.errors import FailedPrecondition
+from shared.storage import faults
 from shared.storage.migrations import apply_migrations
 from shared.storage.peewee_errors import driver_error
 from shared.storage.sqlite import COMMON_PRAGMAS, SqliteDatabase, connect, connector
 from shared.storage.sqlite_faults import check_version, sqlite_fault
 
 
-def open_sqlite(path: Path, migrations: Path, busy_seconds: float) -> SqliteDatabase:
+def open_sqlite(path: Path, migrations: Path, busy_seconds: float, key: bytes | None = None) -> SqliteDatabase:
     """Opens a file, making it if it is not there.
 
     Args:
         path: Absolute; its folder is there.
         migrations: The folder with the numbered scripts.
         busy_seconds: How long a statement waits for another process that holds the file.
+        key: Encrypts the whole file, 32 bytes; None for a file that is not encrypted.
 
     Raises:
-        FilingnetError: SQLITE_TOO_OLD, STORAGE_CANNOT_OPEN, STORAGE_BUSY, STORAGE_CORRUPT, DATABASE_TOO_NEW.
+        FilingnetError: SQLITE_TOO_OLD, STORAGE_CANNOT_OPEN, STORAGE_BUSY, STORAGE_CORRUPT, STORAGE_KEY_WRONG,
+                DATABASE_TOO_NEW.
     """
     check_version(apsw.sqlite_lib_version())
     try:
@@ -36,14 +39,18 @@ def open_sqlite(path: Path, migrations: Path, busy_seconds: float) -> SqliteData
             "STORAGE_CANNOT_OPEN",
         ) from None
     # Without foreign_keys: a migration may rebuild a table that others refer to.
-    database = connector(path, COMMON_PRAGMAS, busy_seconds)
+    database = connector(path, COMMON_PRAGMAS, busy_seconds, key)
     try:
         _migrate(database, migrations)
     except (apsw.Error, peewee.PeeweeException) as error:
-        raise sqlite_fault(driver_error(error)) from None
+        found = driver_error(error)
+        if key is not None and isinstance(found, apsw.NotADBError):
+            # With a key there is no telling damage from another key.
+            raise faults.key_wrong() from None
+        raise sqlite_fault(found) from None
     finally:
         database.close()
-    return SqliteDatabase(path, busy_seconds)
+    return SqliteDatabase(path, busy_seconds, key)
 
 
 def _create(path: Path) -> None:

@@ -6,6 +6,9 @@ node is in the directory. Parsing is remembered by the certificate's bytes; noth
 
 The order: a client certificate, then the node's own Unix socket, then a bearer token, then nobody. What is given and
 does not hold is refused; it never falls through to less.
+
+A provider may name a CA of its own, by whose certificates it knows its backends. There no certificate of the network
+opens anything, and one of the network is never a backend's, not even where the provider names the network's own CA.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Final
 import grpc
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from shared.clock import Clock
 from shared.errors import InvalidInput, PermissionDenied, Unauthenticated, Unavailable
@@ -62,6 +66,8 @@ class Authenticator:
             such callers are nobody.
         officer_tokens: finds the officer that a bearer token was made for; None where there are no such tokens.
         backend_token: hash of a provider's backend token as `token_hash` makes it; None where there is none.
+        backend_ca: PEM of the CA, or several, that directly signs the certificates of a provider's backends, and by
+            which alone certificates are judged then; empty where there is none.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Authenticator:
         local_role: Role | None = None,
         officer_tokens: Callable[[str], Awaitable[Caller | None]] | None = None,
         backend_token: bytes | None = None,
+        backend_ca: str = "",
     ) -> None:
         if local_role is not None and local_role not in _LOCAL_ROLES:
             raise ValueError("a local caller is an operator or a backend")
@@ -82,6 +89,7 @@ class Authenticator:
         self._local = Caller(local_role.value, local_role, jurisdiction) if local_role is not None else None
         self._officer_tokens = officer_tokens
         self._backend_token = backend_token
+        self._backend_cas = _each(backend_ca) if backend_ca else ()
 
     async def caller(self, context: grpc.aio.ServicerContext, metadata: Metadata) -> Caller:
         """Tells who makes a call.
@@ -95,7 +103,7 @@ class Authenticator:
 
         Raises:
             Unauthenticated: CERTIFICATE_WRONG, CERTIFICATE_EXPIRED, TOKEN_INVALID, TOKEN_EXPIRED.
-            PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN, OFFICER_ELSEWHERE.
+            PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN, OFFICER_ELSEWHERE, CERTIFICATE_OF_NETWORK.
             Unavailable: DIRECTORY_MISSING, this node has not joined yet.
         """
         local = self.local_caller(context)
@@ -103,7 +111,7 @@ class Authenticator:
             return local
         certificate = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
         if certificate is not None:
-            return self._by_certificate(certificate)
+            return self._backend(certificate) if self._backend_cas else self._by_certificate(certificate)
         credentials = [value for key, value in metadata if key == "authorization"]
         return await self._by_bearer(credentials) if credentials else _ANYONE
 
@@ -125,6 +133,8 @@ class Authenticator:
             Unauthenticated: CERTIFICATE_EXPIRED or TOKEN_EXPIRED.
             PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN.
         """
+        if caller.role is Role.BACKEND:
+            return self._unended(caller)
         if caller.serial_number:
             officer = parse_officer_name(caller.name)
             expire_time = caller.expire_time or self._clock()
@@ -143,9 +153,24 @@ class Authenticator:
             )
         return self._judge(leaf, directory)
 
+    def _backend(self, pem: bytes) -> Caller:
+        serial_number, expire_time = _term(pem)
+        if expire_time is None or not _issued_by(pem, self._backend_cas):
+            message = "the certificate is not by the CA of this provider's backends: ask for one there"
+            raise Unauthenticated(message, "CERTIFICATE_WRONG")
+        if _parse(pem) is not None or _issued_by(pem, self._newest().ca_certificates):
+            message = "a certificate of the network is no backend's: use one by the provider's own CA"
+            raise PermissionDenied(message, "CERTIFICATE_OF_NETWORK")
+        return self._unended(Caller(Role.BACKEND.value, Role.BACKEND, self._jurisdiction, serial_number, expire_time))
+
+    def _unended(self, backend: Caller) -> Caller:
+        if backend.expire_time is not None and self._clock() >= backend.expire_time:
+            raise _certificate_expired()
+        return backend
+
     def _judge(self, leaf: _Leaf, directory: Directory) -> Caller:
         if self._clock() >= leaf.expire_time:
-            raise Unauthenticated("the certificate has ended: renew it", "CERTIFICATE_EXPIRED")
+            raise _certificate_expired()
         if directory.denied(leaf.serial_number):
             raise PermissionDenied("the certificate was withdrawn: ask the nation for a new one", "CERTIFICATE_DENIED")
         if leaf.officer is not None:
@@ -196,6 +221,16 @@ def _parse(pem: bytes) -> _Leaf | None:
 
 
 @lru_cache(maxsize=_CERTIFICATES_REMEMBERED)
+def _term(pem: bytes) -> tuple[str, datetime | None]:
+    """Returns serial number and end of a certificate, whoever it names; no end where it cannot be read."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        return f"{certificate.serial_number:x}", certificate.not_valid_after_utc
+    except (ValueError, UnsupportedAlgorithm):
+        return "", None
+
+
+@lru_cache(maxsize=_CERTIFICATES_REMEMBERED)
 def _issued_by(pem: bytes, ca_certificates: tuple[str, ...]) -> bool:
     leaf = x509.load_pem_x509_certificate(pem)
     for ca_certificate in ca_certificates:
@@ -205,6 +240,15 @@ def _issued_by(pem: bytes, ca_certificates: tuple[str, ...]) -> bool:
             continue
         return True
     return False
+
+
+def _each(pems: str) -> tuple[str, ...]:
+    certificates = x509.load_pem_x509_certificates(pems.encode("ascii"))
+    return tuple(each.public_bytes(Encoding.PEM).decode("ascii") for each in certificates)
+
+
+def _certificate_expired() -> Unauthenticated:
+    return Unauthenticated("the certificate has ended: renew it", "CERTIFICATE_EXPIRED")
 
 
 def _token_invalid() -> Unauthenticated:

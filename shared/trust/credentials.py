@@ -193,17 +193,22 @@ class Credentials:
                 write_file(self._folder / CA_FILE, _pem(cas), PUBLIC)
                 self._hold(replace(self._held, cas=cas))
 
-    def server_credentials(self, *, require_client: bool) -> grpc.ServerCredentials:
+    def server_credentials(self, *, require_client: bool, client_ca: str = "") -> grpc.ServerCredentials:
         """Returns credentials for a listener, which uses what is newest at each handshake.
 
         Args:
             require_client: True for nodes and officers, who show a certificate of the network; False for the public
                 listener, which asks for none.
+            client_ca: PEM of the CA whose certificates clients show instead, at a provider's local API.
 
         Raises:
             FailedPrecondition: NOT_JOINED.
         """
         handed = self._certified()
+
+        def configuration(held: _Held) -> grpc.ServerCertificateConfiguration:
+            roots = (client_ca.encode() or _pem(held.cas)) if require_client else None
+            return grpc.ssl_server_certificate_configuration([(held.key_pem(), _pem(held.chain))], roots)
 
         def newest() -> grpc.ServerCertificateConfiguration | None:
             nonlocal handed
@@ -211,9 +216,9 @@ class Credentials:
             if held is handed:
                 return None
             handed = held
-            return _configuration(held, require_client)
+            return configuration(held)
 
-        return grpc.dynamic_ssl_server_credentials(_configuration(handed, require_client), newest, require_client)
+        return grpc.dynamic_ssl_server_credentials(configuration(handed), newest, require_client)
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """Returns credentials for a channel to another node, which keeps them: open a new one when `version` grew.
@@ -310,11 +315,6 @@ class Credentials:
     def __repr__(self) -> str:
         """Names the node."""
         return f"Credentials({self.name})"
-
-
-def _configuration(held: _Held, require_client: bool) -> grpc.ServerCertificateConfiguration:
-    roots = _pem(held.cas) if require_client else None
-    return grpc.ssl_server_certificate_configuration([(held.key_pem(), _pem(held.chain))], roots)
 
 
 def _check_chain(chain: Sequence[x509.Certificate], name: str, key: ec.EllipticCurvePrivateKey) -> None:

@@ -31,7 +31,7 @@ from provider_node.subject_rows import Subject
 from provider_node.subjects import Registration, Subjects
 from provider_node.vault import Identity, Vault, open_vault
 from regulator_node.log import read_checkpoint, read_receipt
-from shared.clock import system_clock
+from shared.clock import Clock, system_clock
 from shared.cluster.made_up import person
 from shared.database import Database, open_database, sqlite_url
 from shared.delivery.worker import DeliveryWorker, Route
@@ -282,7 +282,9 @@ def files_with(folder: Path, *texts: str) -> list[str]:
     )
 
 
-async def joined_folder(folder: Path, network: MadeUpNetwork, **changes: Any) -> ProviderSettings:
+async def joined_folder(
+    folder: Path, network: MadeUpNetwork, *, licence_end: datetime = NOW + timedelta(days=4000), **changes: Any
+) -> ProviderSettings:
     """A data folder as init leaves it, of a provider that joined a network whose nodes are all away."""
     folder.mkdir()  # noqa: ASYNC240 - a test may
     settings = ProviderSettings.create(
@@ -298,16 +300,17 @@ async def joined_folder(folder: Path, network: MadeUpNetwork, **changes: Any) ->
     add_master_key_version(folder / "master.key")
     database = open_database(settings.database, MIGRATIONS)
     view = NetworkView(database)
-    await view.install([network.directory(ca_certificates=[authority.certificate_pem]), network.policy()])
+    directory = network.directory(ca_certificates=[authority.certificate_pem], licence_end=licence_end)
+    await view.install([directory, network.policy()])
     await database.close()
     settings.write()
     return settings
 
 
 @asynccontextmanager
-async def serving(settings: ProviderSettings) -> AsyncIterator[Mapping[str, str]]:
+async def serving(settings: ProviderSettings, clock: Clock = system_clock) -> AsyncIterator[Mapping[str, str]]:
     """Serves a data folder in this process; yields where it listens."""
-    provider = Provider(await open_parts(settings, system_clock))
+    provider = Provider(await open_parts(settings, clock))
     try:
         yield await provider.start()
     finally:

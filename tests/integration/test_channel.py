@@ -174,6 +174,13 @@ def test_client_and_server_agree_on_pings() -> None:
     assert client["grpc.keepalive_permit_without_calls"] == server["grpc.keepalive_permit_without_calls"] == 1
 
 
+@pytest.mark.parametrize("address", ["unix:/run/node/backend.sock", "127.0.0.1:7500", "localhost:7500", "[::1]:7500"])
+def test_a_restarted_node_on_this_machine_is_found_at_once(address: str) -> None:
+    """Half a second is the longest wait between two attempts there; over a network it stays at five."""
+    waits = [dict(channel_options(each))["grpc.max_reconnect_backoff_ms"] for each in (address, "regulator.example:1")]
+    assert [500, 5_000] == waits
+
+
 async def test_a_stream_goes_on_over_the_old_channel_for_a_grace(network: Network) -> None:
     """A renewal does not end a stream at once: pages still arrive on the channel it was opened on."""
     provider, follow, intake = network.credentials(PROVIDER), FollowServicer(), IntakeServicer()

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from shared.errors import FilingnetError
 from shared.pb.filingnet.network.v1 import directory_pb2
+from shared.status import STATUS_BY_ERROR
 from shared.trust.authentication import Authenticator
 from shared.trust.authority import Authority, IssuedCertificate
 from shared.trust.callers import Caller, Role

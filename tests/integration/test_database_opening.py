@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.database import open_database, sqlite_url
-from shared.errors import FailedPrecondition, Internal
+from shared.errors import FailedPrecondition, FilingnetError, Internal
 from shared.storage.sqlite_faults import check_version
 from tests.integration.note_samples import insert, write_migrations
 
@@ -114,6 +114,45 @@ async def test_the_file_is_private_and_any_name_will_do(tmp_path: Path, migratio
     assert {0o600} == {file.stat().st_mode & 0o777 for file in folder.iterdir()}
     await database.close()
     assert [path] == list(folder.iterdir())
+
+
+def holding(folder: Path, text: str) -> list[str]:
+    """The files of a folder that hold a text."""
+    return sorted(file.name for file in folder.glob("*.db*") if text.encode() in file.read_bytes())
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+async def test_a_key_hides_all_that_is_stored(key: bytes | None, tmp_path: Path, migrations: Path) -> None:
+    """Guards: with a key neither the file nor its journal shows a word of it; without one both do."""
+    path = tmp_path / "node.db"
+    database = open_database(sqlite_url(path), migrations, key=key)
+    await database.write(lambda t: t.insert_many("note", ("number", "text"), [(1, "planted word")]))
+    assert ["node.db-wal"] * (key is None) == holding(tmp_path, "planted word")
+    await database.close()
+    assert ["node.db"] * (key is None) == holding(tmp_path, "planted word")
+    again = open_database(sqlite_url(path), migrations, key=key)
+    assert [("planted word",)] == await again.read(lambda t: t.execute("SELECT text FROM note"))
+    await again.close()
+
+
+@pytest.mark.parametrize(("first", "second"), [(b"k" * 32, b"l" * 32), (b"k" * 32, None), (None, b"k" * 32)])
+async def test_another_key_opens_nothing(
+    first: bytes | None, second: bytes | None, tmp_path: Path, migrations: Path
+) -> None:
+    """Guards: a file is opened with its own key or not at all, and is left alone; the refusal does not tell a key."""
+    path = tmp_path / "node.db"
+    await open_database(sqlite_url(path), migrations, key=first).close()
+    before = path.read_bytes()
+    with pytest.raises(FilingnetError, match="put back a backup") as refused:
+        open_database(sqlite_url(path), migrations, key=second)
+    assert ("STORAGE_CORRUPT" if second is None else "STORAGE_KEY_WRONG") == refused.value.reason
+    assert (before, False) == (path.read_bytes(), (b"l" * 32).hex() in f"{refused.value!r}")
+
+
+async def test_a_server_needs_no_key(postgresql_url: str, migrations: Path) -> None:
+    """Guards: PostgreSQL takes no notice of a key, so that who moves there loses nothing."""
+    await open_database(postgresql_url, migrations, key=b"k" * 32).close()
+    await open_database(postgresql_url, migrations).close()
 
 
 @pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.7.17"])

@@ -276,3 +276,14 @@ async def test_lasting_failure_waits_for_the_cap() -> None:
     await asyncio.wait_for(spoken.wait(), 10)
     task.cancel()
     assert [7.0] == waits
+
+
+async def test_a_log_that_was_put_back_is_not_believed(database: Database, register: Register) -> None:
+    """A new entry at a place that another jurisdiction had cosigned is no receipt: it would look final and never was."""
+    await queue(database, made_up_filing())
+    await database.write(
+        lambda transaction: transaction.execute("UPDATE destination SET final_size = 5 WHERE name = ?", (REGULATOR,))
+    )
+    with pytest.raises(ProofError, match="put back"):
+        await worker_to(database, register).drain()
+    assert [0] == await states(database)

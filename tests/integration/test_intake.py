@@ -10,6 +10,7 @@ import pytest
 
 from regulator_node.intake import prepare
 from regulator_node.log import read_receipt, read_runs
+from shared.clock import micros
 from shared.errors import InvalidInput
 from shared.evidence.acknowledgements import verify_acknowledgement
 from shared.evidence.batches import sign_batch
@@ -269,3 +270,15 @@ async def test_high_water_mark_never_goes_back(register: Register) -> None:
         lambda transaction: transaction.execute("SELECT origin, sequence FROM stream_position")
     )
     assert [(PROVIDER, 5)] == rows
+
+
+async def test_filed_times_always_rise(register: Register) -> None:
+    """A clock that is set back never files something before what was filed: the order of the log is that of its times."""
+    for hours in (0, -5, 0, 2):
+        register.now = NOW + timedelta(hours=hours)
+        await register.submit(made_up_entry(made_up_filing()))
+    rows = await register.database.read(
+        lambda transaction: transaction.execute("SELECT filed_time FROM filing ORDER BY log_index")
+    )
+    times = [time for (time,) in rows]
+    assert (sorted(set(times)), micros(NOW + timedelta(hours=2))) == (times, times[-1])

@@ -10,20 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from provider_node.account_servicer import AccountServicer
 from provider_node.filing_states import FilingState
 from provider_node.import_stream import receive
 from provider_node.imports import ImportResult, ImportRow
 from provider_node.settings import MIGRATIONS
 from provider_node.subject_rows import Subject
+from shared.calls import ServedCall
+from shared.calls import serving as serving_call
 from shared.client.provider import ImportRow as SentRow
 from shared.client.provider import ProviderClient
 from shared.clock import system_clock
 from shared.cluster.made_up import person
 from shared.cluster.process import Command, NodeProcess
 from shared.database import Transaction, open_database
-from shared.errors import FailedPrecondition, InvalidInput
+from shared.errors import FailedPrecondition, InvalidInput, Unauthenticated
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.pb.filingnet.provider.v1 import account_service_pb2
+from shared.trust.callers import Caller, Role
 from tests.integration.filing_samples import NOW
 from tests.integration.provider_samples import (
     MadeUpNetwork,
@@ -135,6 +139,26 @@ async def test_contract_is_checked_row_by_row(provider: MadeUpProvider, subject:
     result = await receive(messages(), provider.imports)
     assert (1, 2) == (result.imported, result.failed)
     assert {"subject_reference", "category", "reviewed_time"} == {each.field for each in result.failures[0].violations}
+
+
+async def test_stream_ends_with_its_caller(provider: MadeUpProvider) -> None:
+    """Promise 7: an import whose backend's certificate ends while it goes on is refused at the next message."""
+    taken: list[int] = []
+
+    async def messages() -> AsyncIterator[account_service_pb2.ImportAccountsRequest]:
+        for number in range(3):
+            taken.append(number)
+            yield account_service_pb2.ImportAccountsRequest(import_id=IMPORT)
+
+    def recheck() -> None:
+        if len(taken) == 2:
+            raise Unauthenticated("the certificate has ended: renew it", "CERTIFICATE_EXPIRED")
+
+    servicer = AccountServicer(provider.accounts, provider.imports)
+    call = ServedCall("ImportAccounts", Caller("backend", Role.BACKEND, "330000"), recheck)
+    with serving_call(call), pytest.raises(Unauthenticated):
+        await servicer.ImportAccounts(messages(), None)
+    assert [0, 1] == taken
 
 
 async def test_broken_stream_goes_on(provider: MadeUpProvider, subject: Subject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +35,15 @@ from shared.errors import (
 from shared.evidence.keyring import KeyRing
 from shared.health_check import wait_until_serving
 from shared.identifiers import new_account_id
-from tests.integration.provider_samples import MadeUpNetwork, joined_folder, made_up_network, planted_person, serving
+from tests.integration.filing_samples import NOW
+from tests.integration.provider_samples import (
+    LICENCE,
+    MadeUpNetwork,
+    joined_folder,
+    made_up_network,
+    planted_person,
+    serving,
+)
 
 
 @pytest.fixture
@@ -141,8 +150,33 @@ async def test_status_and_keys(node: ProviderClient) -> None:
     )
     assert [("regulator/330000", 1, 0)] == [(each.name, each.queued, each.parked) for each in status.destinations]
     assert status.certificate_expire_time > system_clock()
+    assert (LICENCE, NOW + timedelta(days=4000), False) == (
+        status.licence_number,
+        status.licence_end_time,
+        status.licence_renewal_due,
+    )
     names = ("provider/wave", "regulator/100000", "regulator/330000")
     assert names == KeyRing.from_json(await node.key_ring()).names()
+
+
+async def test_status_says_that_the_licence_ends(tmp_path: Path, network: MadeUpNetwork) -> None:
+    """Art. 4: the status tells in good time that the licence is to be renewed, to programs and to people."""
+    soon = system_clock() + timedelta(days=2)
+    settings = await joined_folder(tmp_path / "wave", network, licence_end=soon)
+    async with serving(settings), ProviderClient(settings.local_api) as node:
+        status = await node.status()
+        assert (LICENCE, soon, True) == (status.licence_number, status.licence_end_time, status.licence_renewal_due)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "provider_node",
+            "status",
+            "--data",
+            settings.folder,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+    assert f"licence {LICENCE} until {soon:%Y-%m-%d %H:%M} UTC: ask for its renewal now" in said.decode()
 
 
 async def test_errors_are_of_the_catalogue(node: ProviderClient) -> None:

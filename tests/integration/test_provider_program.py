@@ -37,6 +37,7 @@ from tests.integration.regulators import (
     nation_serving,
     token_for,
 )
+from tests.unit.company_authority import CompanyAuthority
 
 
 @pytest.fixture
@@ -148,6 +149,18 @@ async def test_init_over_tcp_makes_the_token(nation: Running, tmp_path: Path) ->
     arguments = ("init", "--data", str(tmp_path / "open"), "--token-file", str(file), "--listen", "0.0.0.0:0")
     code, said = await run(*arguments)
     assert (1, True) == (code, "in clear" in said)
+
+
+async def test_init_with_a_ca_for_backends(nation: Running, tmp_path: Path) -> None:
+    """A local API by mTLS needs no token; a CA that cannot be used is said before the enrolment token is spent."""
+    file = await token_file(nation, tmp_path)
+    arguments = ("init", "--data", str(tmp_path / "wave"), "--token-file", str(file), "--listen", "0.0.0.0:0")
+    (tmp_path / "wrong.pem").write_text("no certificate")
+    code, said = await run(*arguments, "--backend-ca", str(tmp_path / "wrong.pem"))
+    assert (1, True, False) == (code, "backends' CA" in said, (tmp_path / "wave" / "node.toml").exists())
+    code, _ = await run(*arguments, "--backend-ca", CompanyAuthority(system_clock()).write(tmp_path))
+    settings = ProviderSettings.load(tmp_path / "wave")
+    assert (0, str(tmp_path / "company-ca.pem"), "") == (code, settings.backend_ca_file, settings.backend_token_file)
 
 
 @pytest.mark.cluster

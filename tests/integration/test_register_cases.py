@@ -102,6 +102,7 @@ async def test_art_5_3_a_report_that_its_provider_settles_late_is_closed(both: P
 async def test_art_9_an_order_is_directed_acknowledged_and_carried_out(both: Provinces) -> None:
     """A verified report becomes a directive with its deadlines, and is closed when the provider has carried it out."""
     report, case = await reported(both)
+    both.register.now = NOW + timedelta(minutes=1)
     decided = await both.decide(case, VERIFIED, "false_information", **WARNING)
     (directive,) = await both.directives()
     order = directive.escalation_decision
@@ -112,7 +113,7 @@ async def test_art_9_an_order_is_directed_acknowledged_and_carried_out(both: Pro
         order.days,
     )
     due = (order.acknowledge_by.ToMicroseconds(), order.answer_by.ToMicroseconds())
-    assert directive_times(initial_policy(), at(NOW)) == due
+    assert directive_times(initial_policy(), at(both.register.now)) == due
     assert (ShownState.ORDERED, PROVIDER, due[0]) == (
         decided.case.standing.shown,
         decided.case.responsible,

@@ -213,6 +213,7 @@ async def test_a_cursor_that_the_register_no_longer_knows_begins_anew(tmp_path: 
     target = tmp_path / "filings.csv"
     with pytest.raises(Unavailable):
         await write_export(Source(40, (20,)).pages, target, ExportForm.CSV, export="all")
+    assert {"filings.csv.part", "filings.csv.progress"} == set(os.listdir(tmp_path))
     source = Source(40)
 
     async def pages(cursor: str) -> AsyncIterator[ExportPage]:
@@ -224,6 +225,14 @@ async def test_a_cursor_that_the_register_no_longer_knows_begins_anew(tmp_path: 
     done = await write_export(pages, target, ExportForm.CSV, export="all")
     assert 40 == done.filings
     assert 41 == len(target.read_text().splitlines())
+
+
+@pytest.mark.parametrize("form", ExportForm)
+async def test_an_export_that_never_began_leaves_nothing(form: ExportForm, tmp_path: Path) -> None:
+    """An export that was refused leaves no file behind."""
+    with pytest.raises(Unavailable):
+        await write_export(Source(40, (0,)).pages, tmp_path / "filings", form, export="all")
+    assert [] == os.listdir(tmp_path)
 
 
 @contextmanager

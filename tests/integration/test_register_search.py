@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import peewee
 import pytest
 
-from regulator_node.filing_filter import FilingFilter, Order
+from regulator_node.filing_filter import FilingFilter, Order, Selection
+from regulator_node.filing_pages import FilingReader
 from regulator_node.history import FilingHistory
 from regulator_node.index_choice import IndexChoice
 from regulator_node.paging import make_token, read_token
 from regulator_node.queries import FilingQueries
-from regulator_node.registered_filing import RegisteredFiling
+from regulator_node.registered_filing import Position, RegisteredFiling
+from shared.database import Transaction
 from shared.errors import InvalidInput, NotFound
 from shared.identifiers import id_text
 from tests.integration.made_register import (
@@ -213,17 +218,15 @@ async def test_one_filing_is_read_as_of_a_time(register: MadeRegister) -> None:
                     await queries.get(*key, time)
 
 
-async def test_the_rarest_value_leads_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_the_rarest_value_leads_on_sqlite(tmp_path: Path) -> None:
     """With several filters, the index of the rarest value is used; what was counted is used again for a while."""
-    made = made_register(f"sqlite://{tmp_path_factory.mktemp('choice') / 'register.db'}")
+    made = made_register(f"sqlite://{tmp_path / 'register.db'}")
     common = [made.new_account(provider="provider/wave", category="other", subject_region="330000") for _ in range(30)]
     await made.file("330000", [*common, made.new_account(provider="provider/rarely", category="other")])
     seconds = [0.0]
     choice = IndexChoice(lambda: seconds[0])
 
     async def chosen(**given: str | int) -> str:
-        from regulator_node.filing_filter import Selection
-
         selection = Selection.of(FilingFilter(**given), None)  # type: ignore[arg-type]
         return await made.database.read(lambda transaction: choice.choose(transaction, selection))
 
@@ -235,4 +238,80 @@ async def test_the_rarest_value_leads_on_sqlite(tmp_path_factory: pytest.TempPat
     assert "filing_category" == await chosen(category="sports", provider="provider/rarely")
     seconds[0] = 100.0
     assert "filing_provider" == await chosen(category="sports", provider="provider/rarely")
+    await made.database.close()
+
+
+class ExplainedTransaction(Transaction):
+    """Runs statements, and keeps how SQLite goes about them."""
+
+    dialect = "sqlite"
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.plans: list[str] = []
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Explains, then runs."""
+        plan = self._transaction.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        self.plans.append("; ".join(str(step[3]) for step in plan))
+        return self._transaction.execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Is not for reading."""
+        raise AssertionError
+
+    def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Is not for reading."""
+        raise AssertionError
+
+    def lock(self, name: str) -> None:
+        """Is not for reading."""
+        raise AssertionError
+
+    def by_index(self, name: str) -> str:
+        """Names the index."""
+        return self._transaction.by_index(name)
+
+    def query(self, query: peewee.Query) -> list[tuple[Any, ...]]:
+        """Runs."""
+        return self._transaction.query(query)
+
+    def end(self) -> None:
+        """Ends with the transaction it runs on."""
+
+
+@pytest.mark.parametrize("order", Order)
+async def test_no_filter_sorts_the_register(order: Order, tmp_path: Path) -> None:
+    """Every single filter reads its page off an index that is in order: a page costs the same in a register of millions."""
+    made = made_register(f"sqlite://{tmp_path / 'register.db'}")
+    await made.fill(3)
+    reader = FilingReader(IndexChoice())
+    place = made.shown()[3].position
+
+    def plans(given: FilingFilter) -> Callable[[Transaction], list[str]]:
+        def work(transaction: Transaction) -> list[str]:
+            explained = ExplainedTransaction(transaction)
+            reader.read(explained, Selection.of(given, None), order, None, 2)
+            reader.read(explained, Selection.of(given, made.now), order, Position(*place), 2)
+            return explained.plans
+
+        return work
+
+    singles = {
+        "filing_filed": FilingFilter(filed_from=START, filed_before=made.now),
+        "filing_jurisdiction": FilingFilter(jurisdiction="330000"),
+        "filing_provider": FilingFilter(provider="provider/wave"),
+        "filing_category": FilingFilter(category="sports"),
+        "filing_subject_kind": FilingFilter(subject_kind=1),
+        "filing_subject_region": FilingFilter(subject_region="330000"),
+        "filing_state": FilingFilter(state=1),
+    }
+    for index, given in singles.items():
+        for at in (None, made.now):
+            column = index if index != "filing_state" or at is None else "filing_filed"
+            for plan in await made.database.read(plans(replace(given, as_of=at))):
+                assert plan.startswith(f"SEARCH f USING INDEX {column} ("), plan
+                assert "TEMP B-TREE" not in plan
+    for plan in await made.database.read(plans(FilingFilter(text="新闻"))):
+        assert plan.startswith(("SCAN t VIRTUAL TABLE INDEX", "SCAN filing_text VIRTUAL TABLE INDEX")), plan
     await made.database.close()

@@ -91,6 +91,17 @@ async def test_founding_again_otherwise_is_refused(tmp_path: Path, ports: Ports)
     assert "FOUNDED_OTHERWISE" == caught.value.reason
 
 
+async def test_founding_again_with_another_key_is_refused(tmp_path: Path, ports: Ports) -> None:
+    """A nation that lost its signing key never serves under a key that its own first directory does not name."""
+    settings = nation_settings(tmp_path, ports)
+    await found_nation(settings)
+    for path in (tmp_path / FILE_NAME, settings.signing_key_file):
+        path.unlink()
+    with pytest.raises(FailedPrecondition) as caught:
+        await found_nation(settings)
+    assert ("SIGNING_KEY_UNKNOWN", False) == (caught.value.reason, (tmp_path / FILE_NAME).exists())
+
+
 async def test_a_province_joins_and_is_in_the_directory(tmp_path: Path, ports: Ports) -> None:
     """Joining makes a folder that serves, and a node that the nation and it know by the same key."""
     async with nation_serving(tmp_path / "nation", ports) as nation:

@@ -96,8 +96,10 @@ async def until(regulator: Running, condition: Callable[[Transaction], bool]) ->
 
 
 async def test_a_filing_is_taken_in_and_the_stream_is_answered(network: Network) -> None:
-    """A provider's batch is in the log when it is answered, and the high-water mark says how far."""
+    """A provider's batch is in the log when it is answered, the high-water mark says how far, and followers are woken."""
+    ticket = network.province.parts.log_changes.ticket()
     answer = await network.file(3)
+    assert ticket.is_set()
     async with network.provider.calling(network.province, intake_service_pb2_grpc.IntakeServiceStub) as stub:
         mark = await stub.GetHighWaterMark(intake_service_pb2.GetHighWaterMarkRequest())
     head = verify_head(mark.checkpoint, "330000", network.nation.view.directory.keys_of)

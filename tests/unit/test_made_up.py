@@ -58,6 +58,11 @@ def test_a_made_up_credit_code_satisfies_an_outside_check(number: int, kind: Sub
     assert code == uscc.validate(code)
 
 
+def test_the_check_character_of_an_organisation_code_is_that_of_the_standards_own_example() -> None:
+    """The code inside a made-up credit code holds by its own standard, GB 11714, whose example is D2143569-X."""
+    assert "X" == made_up.code_check_character("D2143569")
+
+
 @pytest.mark.parametrize("region", ["100000", "330000"])
 def test_a_made_up_licence_number_reads_as_it_was_made(region: str) -> None:
     """A made-up provider holds a licence that intake can read: issued there, of that class."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from provider_node.licence_watch import licence_warning, watch_licence
+from provider_node.licence_watch import licence_warning, renewal_due, watch_licence
 from provider_node.standing import Standing
 from shared.changes import Changes
 from shared.provisions.filings import ProviderState
@@ -41,6 +42,14 @@ def test_warning_comes_in_time(ends_in: timedelta, state: LicenceState, rule: st
     """Renewal is due from the day that the policy sets; a licence that does not hold is said as a regulator would."""
     warning = licence_warning(standing(ends_in, state), NOW)
     assert rule == (warning.rule if warning is not None else None)
+
+
+def test_renewal_stays_due_after_the_end() -> None:
+    """Whoever looks late still reads that renewal is due; a provider without licence, or without policy, has none."""
+    ends = (31 * DAY, 30 * DAY, -DAY)
+    assert [False, True, True] == [renewal_due(standing(ends_in), NOW) for ends_in in ends]
+    none = replace(standing(), licence=None), replace(standing(-DAY), policies=())
+    assert [False, False] == [renewal_due(each, NOW) for each in none]
 
 
 async def test_node_warns_again_when_something_changed() -> None:

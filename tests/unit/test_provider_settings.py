@@ -66,3 +66,30 @@ def test_unusable_settings_are_named(tmp_path: Path, changes: dict[str, str]) ->
     with pytest.raises(FailedPrecondition) as refused:
         settings(tmp_path, **changes)
     assert [*changes] == [each.field for each in refused.value.violations]
+
+
+def test_certificates_instead_of_a_token(tmp_path: Path) -> None:
+    """A CA for backends makes the local API speak TLS, on a network too, and needs no token."""
+    made = settings(tmp_path, listen="0.0.0.0:7500", backend_ca_file="ca.pem")
+    assert (True, None, f"unix:{tmp_path / 'backend.sock'}") == (
+        made.speaks_tls,
+        made.backend_token_hash(),
+        made.own_socket,
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"backend_ca_file": "ca.pem"},
+        {"listen_tls": True},
+        {"listen": "127.0.0.1:7500", "listen_certificate_file": "local.pem"},
+        {"listen": "127.0.0.1:7500", "listen_key_file": "local.key"},
+        {"listen": "127.0.0.1:7500", "backend_ca_file": "ca.pem", "backend_token_file": "backend.token"},
+    ],
+)
+def test_settings_that_do_not_go_together_are_said(tmp_path: Path, changes: dict[str, str]) -> None:
+    """What could be taken for more protection than there is, is refused and not ignored."""
+    with pytest.raises(FailedPrecondition) as refused:
+        settings(tmp_path, **changes).backend_token()
+    assert "LISTEN_SETTINGS_DIFFER" == refused.value.reason

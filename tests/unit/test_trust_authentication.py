@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from shared.errors import FilingnetError, PermissionDenied, Unauthenticated, Unavailable
 from shared.pb.filingnet.network.v1 import directory_pb2
@@ -13,6 +14,7 @@ from shared.trust.authority import Authority, IssuedCertificate
 from shared.trust.callers import Caller, Role
 from shared.trust.certificate_requests import certificate_request
 from shared.trust.tokens import make_bearer, token_hash
+from tests.unit.company_authority import CompanyAuthority
 from tests.unit.trust_samples import (
     DAY,
     NATION,
@@ -318,3 +320,67 @@ async def test_backend(node: Node) -> None:
     assert Role.ANYONE == (await provider.caller(Call(), [("other", token)])).role
     with pytest.raises(Unauthenticated):
         await provider.caller(Call(), [("authorization", f"Bearer {make_bearer()[0]}")])
+
+
+def backend_node(node: Node, backend_ca: str) -> Authenticator:
+    """A provider of the same network that knows its backends by a CA."""
+    return Authenticator(
+        directory=lambda: node.network.directory,
+        clock=node.clock,
+        jurisdiction="330000",
+        local_role=Role.BACKEND,
+        backend_ca=backend_ca,
+    )
+
+
+async def test_backend_by_certificate(node: Node) -> None:
+    """A certificate of the provider's own CA is its backend's until it ends, also in the middle of a long call."""
+    other, company = CompanyAuthority(NOW), CompanyAuthority(NOW)
+    provider = backend_node(node, other.pem + company.pem)
+    _, chain = company.certificate(DAY)
+    caller = await provider.caller(Call(certificate=chain.encode()), ())
+    assert (Role.BACKEND, "330000", NOW + DAY) == (caller.role, caller.jurisdiction, caller.expire_time)
+    assert caller == provider.recheck(caller)
+    node.clock.now = NOW + DAY
+    with pytest.raises(Unauthenticated) as ended:
+        await provider.caller(Call(certificate=chain.encode()), ())
+    with pytest.raises(Unauthenticated) as ended_since:
+        provider.recheck(caller)
+    assert ["CERTIFICATE_EXPIRED"] * 2 == [ended.value.reason, ended_since.value.reason]
+
+
+async def test_no_backend_by_another_certificate(node: Node) -> None:
+    """One of another CA is no backend's, nor what cannot be read; a token beside it mends nothing."""
+    token, digest = make_bearer()
+    provider = backend_node(node, CompanyAuthority(NOW).pem)
+    assert digest == token_hash(token)
+    for wrong in (CompanyAuthority(NOW).certificate()[1].encode(), b"no certificate", b""):
+        with pytest.raises(Unauthenticated) as refused:
+            await provider.caller(Call(certificate=wrong), [("authorization", f"Bearer {token}")])
+        assert "CERTIFICATE_WRONG" == refused.value.reason
+
+
+async def test_the_network_is_never_a_backend(node: Node) -> None:
+    """A node's or an officer's certificate is refused, also where the provider names the network's CA by mistake."""
+    issued = [node.network.certificate(PROVIDER), node.network.officer_certificate("330000", "administrator")]
+    for ca in (CompanyAuthority(NOW).pem, node.network.authority.certificate_pem):
+        provider = backend_node(node, ca)
+        for each in issued:
+            with pytest.raises((Unauthenticated, PermissionDenied)):
+                await provider.caller(Call(certificate=each.chain_pem.encode()), ())
+
+
+async def test_the_name_of_a_node_is_never_a_backends(node: Node) -> None:
+    """The provider's own CA cannot make a backend of what is named as a node is; nor the network's, of who is not."""
+    company = CompanyAuthority(NOW)
+    _, named = company.certificate(DAY, x509.UniformResourceIdentifier("spiffe://filingnet/provider/wave"))
+    _, unnamed = company.certificate(DAY, x509.UniformResourceIdentifier("spiffe://company/backend"))
+    provider = backend_node(node, company.pem)
+    assert Role.BACKEND == (await provider.caller(Call(certificate=unnamed.encode()), ())).role
+    with pytest.raises(PermissionDenied) as refused:
+        await provider.caller(Call(certificate=named.encode()), ())
+    node.network.message.ca_certificates.append(company.pem)
+    node.network.change()
+    with pytest.raises(PermissionDenied) as refused_since:
+        await provider.caller(Call(certificate=unnamed.encode()), ())
+    assert ["CERTIFICATE_OF_NETWORK"] * 2 == [refused.value.reason, refused_since.value.reason]

@@ -1,0 +1,95 @@
+"""Reads what two nodes say to one another in clear, so that a test can search it: what a proxy carries is TLS.
+
+A tap answers the caller as the peer and calls the peer as the caller, with both nodes' own keys, which only whoever has
+both data folders can do. Neither node notices: each sees the other's certificate. What passes is HTTP/2, in which
+messages are as they were sent and headers may be packed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Final
+
+from shared.trust.credentials import CA_FILE, IDENTITY_FILE
+
+_CHUNK_BYTES: Final = 65536
+_PROTOCOL: Final = ["h2"]
+
+
+class Tap:
+    """A tap on one node's connections to another's network listener. All methods belong to one event loop.
+
+    Args:
+        caller: folder with the TLS credentials of the node that connects.
+        peer: folder with those of the node that listens.
+        peer_host: the name in the peer's certificate.
+        address: host:port where the peer listens.
+    """
+
+    def __init__(self, caller: Path, peer: Path, peer_host: str, address: str) -> None:
+        self._as_caller = _context(ssl.PROTOCOL_TLS_CLIENT, caller)
+        self._as_peer = _context(ssl.PROTOCOL_TLS_SERVER, peer)
+        self._as_peer.verify_mode = ssl.CERT_REQUIRED
+        self._peer_host = peer_host
+        self._address = address
+        self._server: asyncio.Server | None = None
+        self._carrying: set[asyncio.Task[None]] = set()
+        self.out = bytearray()
+        """What the node that connects sent, in clear."""
+        self.back = bytearray()
+        """What it was answered, in clear."""
+
+    async def start(self) -> str:
+        """Listens on a free port of the loopback interface and returns its address."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._as_peer)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return f"{host}:{port}"
+
+    async def close(self) -> None:
+        """Ends every connection and listens no more."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._carrying:
+            task.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._carrying.add(task)
+            task.add_done_callback(self._carrying.discard)
+        host, _, port = self._address.rpartition(":")
+        peer: asyncio.StreamWriter | None = None
+        try:
+            peer_reader, peer = await asyncio.open_connection(
+                host, int(port), ssl=self._as_caller, server_hostname=self._peer_host
+            )
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(_pump(reader, peer, self.out))
+                pumps.create_task(_pump(peer_reader, writer, self.back))
+        except* OSError:
+            # One end is gone, or one of the two would not have the other; both are told by the end.
+            pass
+        finally:
+            for each in (writer, peer):
+                if each is not None:
+                    each.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray) -> None:
+    while chunk := await reader.read(_CHUNK_BYTES):
+        kept += chunk
+        writer.write(chunk)
+        await writer.drain()
+    # TLS has no half of a connection: whoever closes ends both ways.
+    raise ConnectionResetError
+
+
+def _context(protocol: ssl._SSLMethod, folder: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.load_cert_chain(folder / IDENTITY_FILE)
+    context.load_verify_locations(folder / CA_FILE)
+    context.set_alpn_protocols(_PROTOCOL)
+    return context

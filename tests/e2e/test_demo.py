@@ -1,0 +1,150 @@
+"""What a newcomer runs first has to work to the end, tell the truth, and clean up; and say what to do when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.client.officer import OfficerClient
+from shared.client.provider import ProviderClient
+from shared.cluster import made_up
+from shared.cluster.demo_filing import PERSONS
+from shared.cluster.detached import look_at
+from shared.cluster.sample import news_units
+from shared.cluster.wire import files_that_hold, identity_fields_in_contracts, identity_fields_of, identity_values
+from shared.pb.filingnet.provider.v1 import subject_service_pb2
+from shared.provisions.subjects import SubjectKind
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(300)]
+
+
+def filing_cluster_program(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs the program filing-cluster to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "shared.cluster", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path that is short enough for sockets."""
+    made = Path(tempfile.mkdtemp(prefix="filingnet-"))
+    yield made
+    filing_cluster_program("down", "--folder", str(made))
+    shutil.rmtree(made)
+
+
+def test_the_demo_files_the_whole_list_to_the_nation_and_nobody_is_on_the_wire(folder: Path) -> None:
+    """Every row of the real list arrives, some after a correction, is provable offline, and betrays no person."""
+    done = filing_cluster_program("demo", "--json", environment={"TMPDIR": str(folder)})
+    assert 0 == done.returncode, done.stderr
+    result = json.loads(done.stdout)
+    units = news_units()
+    accounts = len(units) + PERSONS
+    assert accounts == result["accounts"]
+    mismatched = [unit for unit in units if unit.fitting_category != unit.usual_category]
+    assert (len(mismatched), accounts + len(mismatched)) == (result["returned"], result["filings"])
+    counts: dict[str, dict[str, int]] = result["counts"]
+    assert {"accepted": accounts} == counts["state"]
+    assert {"330000": accounts // 2, "110000": accounts // 2} == counts["jurisdiction"]
+    assert PERSONS == counts["subject_kind"]["person"]
+    assert len([unit for unit in units if "日报" in unit.name]) == result["search"]["count"]
+    assert result["receipt"]["verified"].startswith("PROVEN")
+    wire: dict[str, Any] = result["wire"]
+    # Every filing, a decision on each of them, and the nation's own documents.
+    assert wire["entries"] > 2 * result["filings"]
+    assert wire["bytes"] > 100 * wire["entries"]
+    assert (0, accounts, []) == (wire["identity_fields"], wire["people_searched"], wire["files_with_people"])
+    assert [] == list(folder.iterdir())
+
+
+def test_a_demo_that_fails_says_what_failed_where_the_logs_are_and_what_to_do(folder: Path) -> None:
+    """A newcomer whose machine does not play along is told what to read, and no process is left behind."""
+    environment = {"TMPDIR": str(folder), "FILINGNET_SHUTDOWN_SECONDS": "soon"}
+    failed = filing_cluster_program("demo", environment=environment)
+    assert (1, "") == (failed.returncode, failed.stdout)
+    (kept,) = folder.iterdir()
+    lines = failed.stderr.splitlines()
+    assert "this happened while starting the nation, 2 provinces, 2 providers" in lines
+    assert f"data and logs are kept in {kept}: read the log that the error names, then try again" in lines
+    (error,) = [line for line in lines if line.startswith("error: ")]
+    assert "regulator/100000 ended with exit code 1 before it was ready: " in error
+    assert f"its log is {kept}/logs/regulator-100000.log" in error
+    assert "shutdown_seconds" in (kept / "logs" / "regulator-100000.log").read_text()
+
+
+async def test_up_leaves_a_network_that_status_knows_and_down_stops(folder: Path) -> None:
+    """A network can be left running, looked at, taken up again with its data after a crash, and stopped to the last."""
+    shape = ("--province", "330000", "--provider", "wave=330000")
+    up = filing_cluster_program("up", "--folder", str(folder), *shape, "--json")
+    assert 0 == up.returncode, up.stderr
+    reports = {report["name"]: report for report in json.loads(up.stdout)}
+    assert ["regulator/100000", "regulator/330000", "provider/wave"] == list(reports)
+    async with ProviderClient(reports["provider/wave"]["socket"]) as backend:
+        agreement = (await backend.agreement()).signed_at((await backend.status()).certificate_expire_time)
+        assert 1 == agreement.version
+    os.kill(reports["provider/wave"]["pid"], signal.SIGKILL)
+    assert 1 == filing_cluster_program("status", "--folder", str(folder)).returncode
+    assert 0 == filing_cluster_program("up", "--folder", str(folder)).returncode
+    status = filing_cluster_program("status", "--folder", str(folder), "--json")
+    assert {"serving"} == {report["state"] for report in json.loads(status.stdout)}
+    async with OfficerClient(reports["regulator/100000"]["socket"]) as nation:
+        assert sorted(reports) == sorted([node.name async for node in nation.nodes()])
+    down = filing_cluster_program("down", "--folder", str(folder), "--json")
+    assert (0, {"stopped": list(reversed(reports))}) == (down.returncode, json.loads(down.stdout))
+    assert {"down"} == {report.state for report in look_at(folder)}
+
+
+def test_down_touches_no_process_that_is_not_the_networks_own(folder: Path) -> None:
+    """A process id that was given to somebody else since is left alone."""
+    node = {"name": "provider/wave", "jurisdiction": "330000", "title": "样例", "pid": os.getpid()}
+    (folder / "cluster.json").write_text(json.dumps({"version": 1, "nodes": [node]}))
+    down = filing_cluster_program("down", "--folder", str(folder), "--json")
+    assert (0, {"stopped": []}) == (down.returncode, json.loads(down.stdout))
+
+
+def test_a_folder_without_a_network_has_nothing_to_show(folder: Path) -> None:
+    """Asking after a network that is not there says how to start one."""
+    status = filing_cluster_program("status", "--folder", str(folder))
+    assert (1, "") == (status.returncode, status.stdout)
+    assert "start one with filing-cluster up" in status.stderr
+
+
+def test_the_search_for_people_finds_one_that_is_planted(folder: Path) -> None:
+    """A search that finds nobody counts only if it would have: names, numbers and telephones, in any file, however deep."""
+    person, organisation = made_up.person(7), made_up.organisation(8, "样例单位", SubjectKind.ENTERPRISE, "330000")
+    values = [*identity_values(person), *identity_values(organisation)]
+    assert 6 == len(values)
+    (folder / "clean").write_bytes(made_up.person(9).id_number.encode() * 100)
+    assert [] == files_that_hold(values, [folder])
+    for number, value in enumerate(values):
+        planted = folder / f"deep-{number}" / "register.db-wal"
+        planted.parent.mkdir()
+        planted.write_bytes(b"\x00" * 1000 + value + b"\xff" * 1000)
+        assert [f"{planted} (1)"] == files_that_hold(values, [planted.parent])
+
+
+def test_identity_fields_are_counted_where_there_are_any() -> None:
+    """The count of identity fields is 0 for what nodes send, and is not for what a backend tells its own node."""
+    request = subject_service_pb2.RegisterSubjectRequest()
+    request.organisation.operator.real_name = "样例一号"
+    request.organisation.operator.phone = "13900000001"
+    expected = ["filingnet.provider.v1.PersonIdentity.real_name", "filingnet.provider.v1.PersonIdentity.phone"]
+    assert expected == identity_fields_of([request])
+    assert [] == identity_fields_in_contracts()

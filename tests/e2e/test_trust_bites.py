@@ -1,0 +1,277 @@
+"""Promises 7 and 8 on live nodes: who is out is out at the next call, and nobody may call what the table does not allow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import apsw
+import grpc
+import pytest
+
+from shared.channel import local_channel
+from shared.client.officer import NodeState, OfficerClient, OfficerRole
+from shared.client.provider import ProviderClient
+from shared.clock import micros, system_clock
+from shared.cluster.network import Cluster
+from shared.cluster.nodes import RegulatorNode
+from shared.errors import FilingnetError, PermissionDenied, Unauthenticated, Unavailable
+from shared.trust.authority import Authority
+from shared.trust.callers import Role
+from shared.trust.certificate_requests import certificate_request
+from shared.trust.credentials import Credentials
+from shared.trust.methods import METHODS, NATION_ONLY
+from shared.trust.names import officer_name
+from tests.e2e.callers import (
+    DENIED,
+    LET_IN,
+    UNKNOWN,
+    Call,
+    credentials_of,
+    every_call,
+    everybody,
+    outcome_of,
+)
+from tests.e2e.filing_desk import file_account, import_accounts, register
+from tests.e2e.raw_provider import ACCEPTED, RawProvider, made_up_filing, raw_provider
+
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+
+HARBOUR, PROVINCE = "provider/harbour", "regulator/330000"
+SHORT = timedelta(seconds=6)
+"""Life of a certificate that is to end while its channel is open."""
+
+STANDARD = {
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+}
+REGULATOR = {
+    "filingnet.network.v1.IntakeService",
+    "filingnet.network.v1.FollowService",
+    "filingnet.network.v1.WitnessService",
+    "filingnet.regulator.v1.FilingService",
+    "filingnet.regulator.v1.NetworkService",
+}
+SERVED = {
+    PROVINCE: STANDARD | REGULATOR,
+    "regulator/100000": STANDARD | REGULATOR | {"filingnet.network.v1.EnrolmentService"},
+    "provider/wave": STANDARD | {f"filingnet.provider.v1.{name}Service" for name in ("Subject", "Account", "Node")},
+}
+"""The services of each node."""
+
+OFFICERS_OWN = "/filingnet.regulator.v1.NetworkService/"
+"""What officers ask of a province in vain is answered with where the nation is, and not as a denial."""
+
+
+@pytest.fixture(scope="module")
+def cluster(filing_cluster_factory: Callable[..., Cluster]) -> Cluster:
+    """One province with two providers; harbour is the one who is shut out."""
+    return filing_cluster_factory(providers={"wave": "330000", "harbour": "330000"})
+
+
+@pytest.fixture
+def authority(cluster: Cluster) -> Authority:
+    """The nation's own CA."""
+    return Authority.load(cluster.nation.folder / "ca")
+
+
+def expected_of(node: str, role: Role, call: Call) -> str:
+    """What the table says of a call."""
+    if call.service not in SERVED[node]:
+        return UNKNOWN
+    elsewhere = node != "regulator/100000" and call.name in NATION_ONLY and not call.name.startswith(OFFICERS_OWN)
+    return LET_IN if role in METHODS[call.name] and not elsewhere else DENIED
+
+
+async def differences(node: str, channels: Mapping[Role, grpc.aio.Channel]) -> list[tuple[str, str, str, str]]:
+    """Makes every call in every role and returns what is otherwise than expected."""
+    calls = list(every_call())
+    assert set(METHODS) == {call.name for call in calls}
+
+    async def of_role(role: Role, channel: grpc.aio.Channel) -> list[tuple[str, str, str, str]]:
+        outcomes = [(call.name, expected_of(node, role, call), await outcome_of(channel, call)) for call in calls]
+        return [(role, name, expected, actual) for name, expected, actual in outcomes if expected != actual]
+
+    found = await asyncio.gather(*(of_role(role, channel) for role, channel in channels.items()))
+    return [each for of_one in found for each in of_one]
+
+
+@pytest.mark.parametrize("jurisdiction", ["330000", "100000"])
+async def test_every_role_may_make_exactly_its_own_calls_at_a_regulator(cluster: Cluster, jurisdiction: str) -> None:
+    """Promise 8: every call of the contracts in every role against a live node is denied exactly where the table says."""
+    regulator = cluster.regulator(jurisdiction)
+    async with everybody(cluster, regulator) as channels:
+        assert set(Role) - {Role.BACKEND} == set(channels)
+        assert [] == await differences(regulator.name, channels)
+
+
+async def test_a_backend_may_make_exactly_its_own_calls_at_its_node(cluster: Cluster) -> None:
+    """Promise 8: a provider's local socket serves its backend and nothing of the network or of a regulator."""
+    channel = local_channel(cluster.provider("wave").socket)
+    assert [] == await differences("provider/wave", {Role.BACKEND: channel})
+    await channel.close()
+
+
+async def test_a_certificate_that_ends_is_out_at_the_next_call(
+    cluster: Cluster, authority: Authority, tmp_path: Path
+) -> None:
+    """Promise 7: on a channel that stays open, of a node and of an officer; and no new connection is made with it."""
+    province = cluster.regulator("330000")
+    credentials = credentials_of(tmp_path, "provider/wave", authority, province.ca_pem(), lifetime=SHORT)
+    officer = officer_with_certificate(province, authority, tmp_path / "officer")
+    async with raw_provider(cluster.provider("wave"), province, credentials) as raw, officer:
+        assert [ACCEPTED] == (await raw.submit(raw.entry(made_up_filing()))).outcomes
+        assert PROVINCE == (await officer.status()).name
+        await wait_until_refused(cluster, raw, "CERTIFICATE_EXPIRED")
+        with pytest.raises(Unauthenticated, match="the certificate has ended"):
+            await raw.submit(raw.entry(made_up_filing()))
+        with pytest.raises(Unauthenticated, match="the certificate has ended"):
+            await officer.status()
+    async with raw_provider(cluster.provider("wave"), province, credentials) as late:
+        with pytest.raises(Unavailable):
+            await late.high_water_mark()
+
+
+def officer_with_certificate(regulator: RegulatorNode, authority: Authority, folder: Path) -> OfficerClient:
+    """A reader at a regulator's network listener, with a certificate that ends soon."""
+    folder.mkdir()
+    own = Credentials.create(folder, "provider/wave")
+    name = officer_name(regulator.jurisdiction, "reader", "short-desk")
+    request = certificate_request(name, own.tls_key)
+    issued = authority.sign_officer_request(
+        request, regulator.jurisdiction, "reader", "short-desk", SHORT, system_clock()
+    )
+    key_pem = (folder / "tls.pem").read_text("ascii").partition("\n")[2]
+    return OfficerClient(
+        regulator.network_address,
+        ca=regulator.ca_pem(),
+        server_name=regulator.name,
+        certificate=(key_pem, issued.chain_pem),
+    )
+
+
+async def wait_until_refused(cluster: Cluster, raw: RawProvider, reason: str) -> None:
+    """Calls again and again on the same channel until it is refused, which must be for that reason."""
+
+    reasons: list[str] = []
+
+    async def refused() -> bool:
+        try:
+            await raw.high_water_mark()
+        except FilingnetError as error:
+            reasons.append(error.reason)
+        return bool(reasons)
+
+    await cluster.wait_until(refused, f"{raw.name} is refused as {reason}")
+    assert [reason] == reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept_out"),
+    [("foreign CA", "PEER_UNREACHABLE"), ("ended", "PEER_UNREACHABLE"), ("of nobody", "NODE_UNKNOWN")],
+)
+async def test_a_wrong_certificate_lets_nobody_in(
+    cluster: Cluster, authority: Authority, tmp_path: Path, kind: str, kept_out: str
+) -> None:
+    """Promise 7: neither another CA's, nor one that ended, nor one of a node that the directory does not name."""
+    province, hour = cluster.regulator("330000"), timedelta(hours=1)
+    signer = Authority.create(tmp_path, system_clock()) if kind == "foreign CA" else authority
+    name = "provider/nobody" if kind == "of nobody" else "provider/wave"
+    age = timedelta(days=1) if kind == "ended" else timedelta(0)
+    credentials = credentials_of(tmp_path, name, signer, province.ca_pem(), lifetime=hour, age=age)
+    async with raw_provider(cluster.provider("wave"), province, credentials) as raw:
+        with pytest.raises(FilingnetError) as caught:
+            await raw.submit(raw.entry(made_up_filing()))
+    assert kept_out == caught.value.reason
+
+
+async def test_a_token_that_ends_is_out_at_the_next_call(cluster: Cluster) -> None:
+    """Promise 7: an officer's bearer token is judged anew at each call, by the clock and by what is stored."""
+    province = cluster.regulator("330000")
+    async with await province.officer(OfficerRole.READER, "ending-desk") as officer:
+        assert PROVINCE == (await officer.status()).name
+        register_file = apsw.Connection(str(province.folder / "register.db"))
+        register_file.set_busy_timeout(10_000)
+        register_file.execute(
+            "UPDATE officer_token SET expire_time = ? WHERE officer = 'ending-desk'", (micros(system_clock()),)
+        )
+        register_file.close()
+        with pytest.raises(Unauthenticated) as caught:
+            await officer.status()
+    assert "TOKEN_INVALID" == caught.value.reason
+
+
+async def test_an_officer_of_one_regulator_is_nobody_at_another(cluster: Cluster) -> None:
+    """Promise 8: neither a token nor the jurisdiction of a post holds elsewhere."""
+    province, nation = cluster.regulator("330000"), cluster.nation
+    async with province.client() as operator:
+        token = (await operator.create_officer_token("home-desk", OfficerRole.ADMINISTRATOR)).token
+    elsewhere = OfficerClient(nation.public_address, ca=nation.ca_pem(), token=token, server_name=nation.name)
+    async with elsewhere:
+        with pytest.raises(Unauthenticated) as caught:
+            await elsewhere.status()
+    assert "TOKEN_INVALID" == caught.value.reason
+
+
+async def test_a_suspended_provider_files_nothing_and_loses_nothing(cluster: Cluster) -> None:
+    """Promise 7, Art. 4: refused at the next call on an open channel; what waits is delivered once it may file again."""
+    harbour, province = cluster.provider("harbour"), cluster.regulator("330000")
+    async with raw_provider(harbour, province) as raw, harbour.client() as backend:
+        assert [ACCEPTED] == (await raw.submit(raw.entry(made_up_filing()))).outcomes
+        subject = await register(backend)
+        cluster.cut(HARBOUR, PROVINCE)
+        await import_accounts(backend, subject, 20)
+        version = await set_state(cluster, NodeState.SUSPENDED)
+        with pytest.raises(PermissionDenied) as caught:
+            await raw.submit(raw.entry(made_up_filing()))
+        assert "NODE_SUSPENDED" == caught.value.reason
+        assert await raw.high_water_mark()
+        cluster.heal(HARBOUR, PROVINCE)
+        await cluster.wait_until(lambda: told(backend, "NODE_SUSPENDED"), "harbour says that it is suspended")
+        await cluster.wait_until(lambda: heard(backend, version), "harbour has heard")
+        assert 20 == (await backend.status()).destinations[0].queued
+        with pytest.raises(FilingnetError) as refused:
+            await file_account(backend, subject)
+        assert "PROVIDER_SUSPENDED" == refused.value.reason
+        await set_state(cluster, NodeState.ACTIVE)
+        await cluster.wait_until_delivered("harbour")
+
+
+async def test_a_denied_provider_is_out_at_the_next_call(cluster: Cluster) -> None:
+    """Promise 7: every call on the open channel is refused, and what its node holds waits until it is let in again."""
+    harbour, province = cluster.provider("harbour"), cluster.regulator("330000")
+    async with raw_provider(harbour, province) as raw, harbour.client() as backend:
+        assert await raw.high_water_mark()
+        await set_state(cluster, NodeState.DENIED)
+        for call in (raw.high_water_mark(), raw.submit(raw.entry(made_up_filing()))):
+            with pytest.raises(PermissionDenied) as caught:
+                await call
+            assert "NODE_DENIED" == caught.value.reason
+        account = await file_account(backend)
+        await cluster.wait_until(lambda: told(backend, "NODE_DENIED"), "harbour says that it is denied")
+        await set_state(cluster, NodeState.ACTIVE)
+        assert [ACCEPTED] == (await raw.submit(raw.entry(made_up_filing()))).outcomes
+        await cluster.wait_until_delivered("harbour")
+        assert await backend.receipt(account.account_id)
+
+
+async def told(backend: ProviderClient, reason: str) -> bool:
+    """Says whether a provider's status names a reason why it cannot deliver."""
+    return any(place.last_error.startswith(reason) for place in (await backend.status()).destinations)
+
+
+async def heard(node: OfficerClient | ProviderClient, version: int) -> bool:
+    """Says whether a node holds a version of the directory."""
+    return (await node.status()).directory_version >= version
+
+
+async def set_state(cluster: Cluster, state: NodeState) -> int:
+    """Has the nation set harbour's state and waits until the province has heard; returns the directory's version."""
+    async with cluster.nation.client() as nation:
+        version = (await nation.set_node_state(HARBOUR, state)).directory_version
+    async with cluster.regulator("330000").client() as province:
+        await cluster.wait_until(lambda: heard(province, version), "the province has heard")
+    return version
