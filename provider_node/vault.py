@@ -61,13 +61,20 @@ class AuditEntry:
 
 
 class Vault:
-    """Keeps identities. Made by `open_vault`; to be closed."""
+    """Keeps identities. Made by `open_vault`; to be closed.
 
-    def __init__(self, thread: VaultThread, masters: MasterKeys, index: BlindIndex, lock: FolderLock) -> None:
+    Attributes:
+        index: the blind index.
+        database_key: 32 bytes that encrypt the node's database where that is a file, so that it cannot be read without
+            the vault and its master key.
+    """
+
+    def __init__(self, thread: VaultThread, masters: MasterKeys, root: bytes, lock: FolderLock) -> None:
         self._thread = thread
         self._masters = masters
         self._lock = lock
-        self.index = index
+        self.index = BlindIndex(derived_key(root, "blind index"))
+        self.database_key = derived_key(root, "provider database")
 
     def token(self, identity: Identity) -> bytes:
         """Returns the blind token of an identity, 32 bytes."""
@@ -215,7 +222,7 @@ def open_vault(folder: Path, masters: MasterKeys) -> Vault:
     except BaseException:
         lock.close()
         raise
-    return Vault(VaultThread(files), masters, BlindIndex(derived_key(root, "blind index")), lock)
+    return Vault(VaultThread(files), masters, root, lock)
 
 
 def _opening_fault(error: apsw.Error, folder: Path) -> BaseException:
