@@ -8,22 +8,27 @@ on a Unix socket in a process of its own, with the same options and nothing betw
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
-import sqlite3
 import sys
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.empty_server import METHOD
 from benchmarks.measure import Comparison, Figure
 from benchmarks.single import timed
+from provider_node.master_key import load_master_keys
+from provider_node.settings import MIGRATIONS, ProviderSettings
+from provider_node.vault import open_vault
 from shared.channel import local_channel
 from shared.clock import micros, system_clock
 from shared.cluster.network import Cluster
+from shared.database import Transaction, open_database
 from shared.pb.filingnet.provider.v1 import publication_service_pb2 as pb
 from shared.pb.filingnet.provider.v1 import publication_service_pb2_grpc
 from shared.provisions.regions import NATION
@@ -51,7 +56,7 @@ async def gate(accounts: int, calls: int, rounds: int) -> Comparison:
         async with Cluster(provinces=(), providers={"wave": NATION}, proxied=False) as cluster:
             provider = cluster.provider("wave")
             await provider.stop()
-            await asyncio.to_thread(_fill, provider.folder / "provider.db", accounts)
+            await _fill(provider.folder, accounts)
             await provider.start()
             server = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "benchmarks.empty_local_server", socket, stdout=asyncio.subprocess.PIPE
@@ -111,21 +116,25 @@ def _account_id(number: int) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
 
 
-def _fill(file: Path, accounts: int) -> None:
+async def _fill(folder: Path, accounts: int) -> None:
+    settings = ProviderSettings.load(folder)
+    vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
+    await vault.close()
+    database = open_database(settings.database, MIGRATIONS, key=vault.database_key)
     now = micros(system_clock())
-    with sqlite3.connect(file) as database:
-        _insert(database, "account", _accounts(accounts, now))
-        _insert(database, "label_grant", _grants(accounts, now))
-        _insert(database, "measure", _measures(accounts, now))
-    database.close()
+    for table, rows in (
+        ("account", _accounts(accounts, now)),
+        ("label_grant", _grants(accounts, now)),
+        ("measure", _measures(accounts, now)),
+    ):
+        await database.write(partial(_insert, table, rows))
+    await database.close()
 
 
-def _insert(database: sqlite3.Connection, table: str, rows: Iterator[dict[str, Any]]) -> None:
+def _insert(table: str, rows: Iterator[dict[str, Any]], transaction: Transaction) -> None:
     first = next(rows)
-    marks = ", ".join(f":{name}" for name in first)
-    statement = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({marks})"
-    database.execute(statement, first)
-    database.executemany(statement, rows)
+    values = [tuple(row.values()) for row in itertools.chain([first], rows)]
+    transaction.insert_many(table, tuple(first), values)
 
 
 def _accounts(accounts: int, now: int) -> Iterator[dict[str, Any]]:

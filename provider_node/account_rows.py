@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Any, Final
 
 from provider_node import filing_states
 from provider_node.etags import etag_of
-from provider_node.filing_states import RARE_STATES, STATE_SQL, FilingState, FilingStatus, status_of_row
+from provider_node.filing_states import RARE_STATES, STATE_SQL, FilingStatus, status_of_row
 from shared.clock import from_micros, micros
 from shared.database import Transaction
 from shared.errors import NotFound
-
-
-class ReviewOutcome(IntEnum):
-    """What the provider's review came to, with the numbers of the wire."""
-
-    UNSPECIFIED = 0
-    PASSED = 1
-    FAILED = 2
+from shared.provisions.account_states import FilingState, ReviewOutcome
 
 
 @dataclass(frozen=True, slots=True)

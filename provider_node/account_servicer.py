@@ -13,13 +13,12 @@ from provider_node.account_messages import (
     import_result_to_wire,
     time_from_wire,
 )
-from provider_node.account_rows import ReviewOutcome
 from provider_node.accounts import Accounts
-from provider_node.filing_states import FilingState
 from provider_node.import_stream import receive
 from provider_node.imports import Imports
 from shared.pb.filingnet.provider.v1 import account_service_pb2 as pb
 from shared.pb.filingnet.provider.v1 import account_service_pb2_grpc
+from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.filings import WithdrawalReason
 from shared.server import recheck_caller
 

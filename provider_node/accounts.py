@@ -13,7 +13,6 @@ from datetime import datetime
 
 from provider_node.account_rows import (
     Account,
-    ReviewOutcome,
     account_from_plain,
     account_to_plain,
     insert_accounts,
@@ -25,7 +24,7 @@ from provider_node.account_rows import (
 from provider_node.answers import request_of, store_answer, stored_answer
 from provider_node.blind_index import BlindIndex
 from provider_node.etags import check_etag
-from provider_node.filing_states import FilingState, FilingStatus, list_filings, live_revision
+from provider_node.filing_states import FilingStatus, list_filings, live_revision
 from provider_node.filings import queue_filings, record_of, refusal_error
 from provider_node.front_names import refuse_identity
 from provider_node.gate import Gate
@@ -38,6 +37,7 @@ from shared.database import Database, Transaction
 from shared.delivery.outbox import OutboxState, receipt, replay, send_on, supersede
 from shared.errors import FailedPrecondition, InvalidInput, NotFound, Violation
 from shared.identifiers import new_account_id
+from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.filings import FilingAction, WithdrawalReason, judge_filing
 from shared.provisions.policy import Policy, policy_at
 

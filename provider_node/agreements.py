@@ -12,17 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.errors import FailedPrecondition, InvalidInput, Violation
-from shared.provisions.agreements import agreement_digest
+from shared.provisions.agreements import AgreementSignature, agreement_digest
 from shared.provisions.policy import Policy, policy_at
-
-
-@dataclass(frozen=True, slots=True)
-class AgreementSignature:
-    """What a subject signed: the version, the SHA-256 of its text (32 bytes), and when."""
-
-    version: int
-    digest: bytes
-    sign_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

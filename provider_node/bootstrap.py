@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,14 +41,12 @@ from provider_node.status import StatusReader
 from provider_node.subject_servicer import SubjectServicer
 from provider_node.subjects import Subjects
 from provider_node.vault import Vault, open_vault
-from shared.channel import Peer, translated
 from shared.clock import Clock, system_clock
 from shared.database import Database, open_database
 from shared.evidence.keys import SigningKey
-from shared.folder_lock import FolderLock
 from shared.joining import check_signing_key, load_credentials, load_signing_key
+from shared.membership import Membership
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import enrolment_service_pb2, enrolment_service_pb2_grpc
 from shared.pb.filingnet.provider.v1 import (
     account_service_pb2_grpc,
     duty_service_pb2_grpc,
@@ -61,14 +57,11 @@ from shared.pb.filingnet.provider.v1 import (
 )
 from shared.provisions.verification import IdentityVerifier, load_verifier
 from shared.server import NodeServer
+from shared.serving import serve_until_told
 from shared.trust.authentication import Authenticator
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
-from shared.trust.names import NATION
-from shared.upkeep import for_ever, take_short_turns
-
-RENEW_SECONDS = 30.0
-"""How long the nation may take to sign a renewed certificate."""
+from shared.upkeep import for_ever
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +117,7 @@ async def open_parts(settings: ProviderSettings, clock: Clock) -> Parts:
     credentials = load_credentials(settings.credentials_folder, settings.name)
     vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
     try:
-        database = open_database(settings.database, MIGRATIONS)
+        database = open_database(settings.database, MIGRATIONS, key=vault.database_key)
     except BaseException:
         await vault.close()
         raise
@@ -145,10 +138,14 @@ class Provider:
 
     Args:
         parts: opened, and closed by `stop`.
+
+    Attributes:
+        membership: in the network.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.membership = Membership(parts.view, parts.credentials)
         self._standing: ReadStanding = partial(read_standing, parts.view, parts.settings.name)
         self._measures = StoredMeasures()
         licence = LicenceReader(lambda: parts.view.directory, partial(own_licence, self._standing))
@@ -160,7 +157,7 @@ class Provider:
             parts.database,
             parts.view,
             self._standing,
-            self._peer,
+            self.membership.peer,
             parts.key,
             parts.clock,
             self._directive_handlers(),
@@ -192,6 +189,9 @@ class Provider:
         for name, work in self._upkeep().items():
             self._tasks.append(asyncio.create_task(for_ever(name, work)))
         self._server.set_serving(True)
+        # What a node holds from its start on stays: looking through it for garbage would hold up calls.
+        gc.collect()
+        gc.freeze()
         return bound
 
     async def stop(self) -> None:
@@ -250,31 +250,11 @@ class Provider:
         parts = self._parts
         return {
             "delivery": self._link.run,
-            "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
-            "trusted CAs": self._trust_for_ever,
+            "certificate": partial(parts.credentials.renew_for_ever, self.membership.renew, parts.clock),
+            "trusted CAs": self.membership.trust_for_ever,
             "reports and measures": self._oversight.clock.run,
             "licence": partial(watch_licence, self._standing, parts.view.changes, parts.clock),
         }
-
-    async def _renew(self, certificate_request: str) -> str:
-        peer = self._peer(NATION)
-        try:
-            stub = peer.stub(enrolment_service_pb2_grpc.EnrolmentServiceStub)
-            request = enrolment_service_pb2.RenewCertificateRequest(certificate_request=certificate_request)
-            response = await translated(stub.RenewCertificate(request, timeout=RENEW_SECONDS))
-        finally:
-            await peer.close()
-        return str(response.certificate_chain)
-
-    async def _trust_for_ever(self) -> None:
-        view = self._parts.view
-        while True:
-            ticket = view.changes.ticket()
-            self._parts.credentials.trust(view.directory.ca_certificates)
-            await ticket.wait()
-
-    def _peer(self, name: str) -> Peer:
-        return Peer(name, partial(_endpoint, self._parts.view, name), self._parts.credentials)
 
 
 async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str]], None]) -> None:
@@ -287,26 +267,8 @@ async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str
     Raises:
         FilingnetError: what keeps it from starting, with the mend.
     """
-    take_short_turns()
-    told_to_end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_end.set)
-    with closing(FolderLock(settings.folder, "provider node")):
-        provider = Provider(await open_parts(settings, system_clock))
-        try:
-            listen = await provider.start()
-            # What a node holds from its start on stays: looking through it for garbage would hold up calls.
-            gc.collect()
-            gc.freeze()
-            announce(listen)
-            log.info("node_serves", node=settings.name, **listen)
-            await told_to_end.wait()
-        finally:
-            await provider.stop()
-            log.info("node_stopped", node=settings.name)
 
+    async def make() -> Provider:
+        return Provider(await open_parts(settings, system_clock))
 
-def _endpoint(view: NetworkView, name: str) -> str:
-    node = view.directory.node(name)
-    return node.endpoint if node is not None else ""
+    await serve_until_told(settings, "provider node", make, announce)

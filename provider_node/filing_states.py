@@ -9,30 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 from typing import Any, Final
 
 from shared.clock import from_micros
 from shared.database import Transaction
 from shared.delivery.outbox import violations_from_json
 from shared.errors import Violation
+from shared.provisions.account_states import FilingState
 from shared.provisions.filings import FilingAction
-
-
-class FilingState(IntEnum):
-    """Where a filing is, with the numbers of the wire."""
-
-    UNSPECIFIED = 0
-    QUEUED = 1
-    RECEIVED = 2
-    FINAL = 3
-    ACCEPTED = 4
-    RETURNED = 5
-    REJECTED = 6
-    CONFLICT = 7
-    PARKED = 8
-    SUPERSEDED = 9
-
 
 RARE_STATES: Final = {
     FilingState.PARKED: "o.state = 2",

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from provider_node.account_rows import ReviewOutcome
 from provider_node.label_rows import Rows, grants_of
 from shared.provisions.account_history import Measure
+from shared.provisions.account_states import ReviewOutcome
 from shared.provisions.labels import Grant
 from shared.provisions.publication import AccountState
 

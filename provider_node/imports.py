@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from provider_node.account_rows import Account, ReviewOutcome, insert_accounts, opened_account
+from provider_node.account_rows import Account, insert_accounts, opened_account
 from provider_node.filings import is_about_provider, queue_filings, record_of, refusal_error
 from provider_node.front_names import identity_violations
 from provider_node.import_rows import (
@@ -34,6 +34,7 @@ from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.errors import InvalidInput, Violation
 from shared.identifiers import new_account_id
+from shared.provisions.account_states import ReviewOutcome
 from shared.provisions.filings import FilingAction, FilingContext, FilingRecord, judge_filing
 
 ROWS_TOGETHER: Final = 1000

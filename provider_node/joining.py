@@ -16,12 +16,11 @@ from provider_node.settings import MIGRATIONS, ProviderSettings
 from provider_node.vault import open_vault
 from shared.clock import Clock, system_clock
 from shared.database import open_database
-from shared.errors import AlreadyExists, InvalidInput, Violation
+from shared.errors import InvalidInput, Violation
 from shared.folder_lock import FolderLock
-from shared.joining import join_network, load_credentials, load_signing_key, make_keys
+from shared.joining import join_network, load_credentials, load_signing_key, make_keys, prepare_folder
 from shared.network import NetworkView
 from shared.provisions.verification import load_verifier
-from shared.settings import FILE_NAME
 from shared.trust.tokens import EnrolmentToken, make_bearer
 
 PROVIDER = "provider/"
@@ -59,10 +58,8 @@ async def join_provider(
         RemoteError: the nation refused, or could not be reached.
         FailedPrecondition: the settings, the master key or the nation's answer cannot be used.
     """
-    folder = settings.folder
-    if (folder / FILE_NAME).exists():
-        raise AlreadyExists(f"{folder} holds a node already: serve it, or choose another folder", "FOLDER_HOLDS_NODE")
-    with closing(FolderLock(folder, "provider node")):
+    prepare_folder(settings.folder)
+    with closing(FolderLock(settings.folder, "provider node")):
         _make_secrets(settings)
         load_verifier(settings.verifier, clock)
         settings.backend_token()
@@ -71,8 +68,9 @@ async def join_provider(
             read_listen_certificate(settings)
         make_keys(settings.signing_key_file, settings.credentials_folder, settings.name)
         # Whatever could not be opened later is better known now, before the token is used.
-        await open_vault(settings.vault_folder, load_master_keys(settings.master_key_source)).close()
-        database = open_database(settings.database, MIGRATIONS)
+        vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
+        await vault.close()
+        database = open_database(settings.database, MIGRATIONS, key=vault.database_key)
         try:
             view = NetworkView(database)
             await view.load()

@@ -75,16 +75,6 @@ class ProviderSettings(NodeSettings):
         return self.master_key or f"file:{self.folder.absolute() / 'master.key'}"
 
     @property
-    def signing_key_file(self) -> Path:
-        """Holds the key that signs entries."""
-        return self.folder / "signing.pem"
-
-    @property
-    def credentials_folder(self) -> Path:
-        """Holds the TLS key and the certificates."""
-        return self.folder / "tls"
-
-    @property
     def vault_folder(self) -> Path:
         """Holds the vault's two files."""
         return self.folder / "vault"

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from provider_node.filing_states import WAITS, FilingState, FilingStatus
+from provider_node.filing_states import WAITS, FilingStatus
 from shared.clock import from_micros
 from shared.database import Transaction
 from shared.delivery.outbox import violations_from_json
 from shared.errors import Violation
+from shared.provisions.account_states import FilingState
 from shared.provisions.filings import FilingAction
 
 STATE_SQL: Final = (

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from provider_node.agreements import AgreementSignature, AgreementText
+from provider_node.agreements import AgreementText
 from provider_node.subject_rows import Subject
 from provider_node.subjects import Registration
 from provider_node.vault import AuditEntry, Identity
+from shared.mapping.identity import (
+    organisation_from_wire,
+    organisation_to_wire,
+    person_from_wire,
+    person_to_wire,
+)
 from shared.pb.filingnet.network.v1 import filing_pb2
 from shared.pb.filingnet.provider.v1 import node_service_pb2, subject_service_pb2
+from shared.provisions.agreements import AgreementSignature
 from shared.provisions.subjects import SubjectKind
-from shared.provisions.verification import OrganisationIdentity, PersonIdentity
+from shared.provisions.verification import PersonIdentity
 
 
 def registration_from_wire(request: subject_service_pb2.RegisterSubjectRequest) -> Registration:
@@ -30,23 +37,15 @@ def identity_from_wire(
 ) -> Identity:
     """Reads the identity of a request that has one."""
     if request.HasField("person"):
-        return _person_from_wire(request.person)
-    organisation = request.organisation
-    operator = _person_from_wire(organisation.operator)
-    return OrganisationIdentity(organisation.organisation_name, organisation.uscc, operator)
+        return person_from_wire(request.person)
+    return organisation_from_wire(request.organisation)
 
 
 def identity_to_wire(identity: Identity) -> subject_service_pb2.ReadIdentityResponse:
     """Returns the answer that tells an identity."""
     if isinstance(identity, PersonIdentity):
-        return subject_service_pb2.ReadIdentityResponse(person=_person_to_wire(identity))
-    return subject_service_pb2.ReadIdentityResponse(
-        organisation=subject_service_pb2.OrganisationIdentity(
-            organisation_name=identity.organisation_name,
-            uscc=identity.uscc,
-            operator=_person_to_wire(identity.operator),
-        )
-    )
+        return subject_service_pb2.ReadIdentityResponse(person=person_to_wire(identity))
+    return subject_service_pb2.ReadIdentityResponse(organisation=organisation_to_wire(identity))
 
 
 def signature_from_wire(message: subject_service_pb2.AgreementSignature) -> AgreementSignature:
@@ -87,13 +86,3 @@ def audit_entry_to_wire(entry: AuditEntry) -> node_service_pb2.AuditEntry:
     )
     message.time.FromDatetime(entry.time)
     return message
-
-
-def _person_from_wire(message: subject_service_pb2.PersonIdentity) -> PersonIdentity:
-    return PersonIdentity(message.real_name, message.id_number, message.phone)
-
-
-def _person_to_wire(person: PersonIdentity) -> subject_service_pb2.PersonIdentity:
-    return subject_service_pb2.PersonIdentity(
-        real_name=person.real_name, id_number=person.id_number, phone=person.phone
-    )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from provider_node.agreements import AgreementSignature
 from provider_node.etags import etag_of
 from shared.clock import from_micros, micros
 from shared.database import Transaction
 from shared.errors import NotFound
+from shared.provisions.agreements import AgreementSignature
 from shared.provisions.subjects import SubjectKind
 
 COLUMNS: Final = (

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from provider_node.agreements import AgreementSignature, check_signature
+from provider_node.agreements import check_signature
 from provider_node.answers import Request, forget_answers, request_of, store_answer, stored_answer
 from provider_node.etags import check_etag
 from provider_node.front_names import refuse_identity
@@ -38,6 +38,7 @@ from provider_node.vault import Identity, Vault
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.errors import AlreadyExists, FailedPrecondition, InvalidInput, Violation
+from shared.provisions.agreements import AgreementSignature
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.verification import IdentityVerifier, OrganisationIdentity, PersonIdentity, Verification
 

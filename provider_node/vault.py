@@ -62,16 +62,22 @@ class AuditEntry:
 
 
 class Vault:
-    """Keeps identities. Made by `open_vault`; to be closed."""
+    """Keeps identities. Made by `open_vault`; to be closed.
 
-    def __init__(
-        self, thread: VaultThread, masters: MasterKeys, index: BlindIndex, words: SealedWords, lock: FolderLock
-    ) -> None:
+    Attributes:
+        index: the blind index.
+        words: seals the words of reporters and owners.
+        database_key: 32 bytes that encrypt the node's database where that is a file, so that it cannot be read without
+            the vault and its master key.
+    """
+
+    def __init__(self, thread: VaultThread, masters: MasterKeys, root: bytes, lock: FolderLock) -> None:
         self._thread = thread
         self._masters = masters
         self._lock = lock
-        self.index = index
-        self.words = words
+        self.index = BlindIndex(derived_key(root, "blind index"))
+        self.database_key = derived_key(root, "provider database")
+        self.words = SealedWords(root)
 
     def token(self, identity: Identity) -> bytes:
         """Returns the blind token of an identity, 32 bytes."""
@@ -230,8 +236,7 @@ def open_vault(folder: Path, masters: MasterKeys) -> Vault:
     except BaseException:
         lock.close()
         raise
-    index = BlindIndex(derived_key(root, "blind index"))
-    return Vault(VaultThread(files), masters, index, SealedWords(root), lock)
+    return Vault(VaultThread(files), masters, root, lock)
 
 
 def _opening_fault(error: apsw.Error, folder: Path) -> BaseException:

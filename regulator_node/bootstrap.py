@@ -8,20 +8,16 @@ and closes the register last.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-
-import structlog
 
 from regulator_node.audit import Audit
 from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
 from regulator_node.filing_servicer import FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
-from regulator_node.followers import Following, follow_nation, follow_provinces, for_ever
+from regulator_node.followers import Following, follow_nation, follow_provinces
 from regulator_node.intake import Intake
 from regulator_node.intake_servicer import IntakeServicer
 from regulator_node.label_check import LabelCheck
@@ -32,14 +28,7 @@ from regulator_node.log import RegisterLog
 from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
-from regulator_node.own_keys import (
-    check_signing_key,
-    issue_own,
-    load_authority,
-    load_credentials,
-    load_signing_key,
-    office_settings,
-)
+from regulator_node.own_keys import issue_own, load_authority, office_settings
 from regulator_node.public_servicer import PublicServicer
 from regulator_node.review import Review
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
@@ -48,14 +37,13 @@ from regulator_node.token_buckets import TokenBuckets
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
 from shared.changes import Changes
-from shared.channel import Peer, translated
 from shared.clock import Clock, system_clock
 from shared.database import Database, Transaction, open_database
 from shared.event_engine import keep_event_engine
-from shared.folder_lock import FolderLock
+from shared.joining import check_signing_key, load_credentials, load_signing_key
+from shared.membership import Membership
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
-    enrolment_service_pb2,
     enrolment_service_pb2_grpc,
     follow_service_pb2_grpc,
     intake_service_pb2_grpc,
@@ -69,24 +57,19 @@ from shared.pb.filingnet.regulator.v1 import (
     public_service_pb2_grpc,
 )
 from shared.server import NodeServer
+from shared.serving import serve_until_told
 from shared.trust.authentication import Authenticator
 from shared.trust.authority import Authority
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
-from shared.trust.names import NATION
-from shared.upkeep import take_short_turns
-
-RENEW_SECONDS = 30.0
-"""How long the nation may take to sign a renewed certificate."""
+from shared.upkeep import for_ever
 
 WATCH_SECONDS = 1.0
 """How often a shared database is asked whether another process of this node changed it."""
 
 METHODS_OF_OFFICERS = {method: roles for method, roles in METHODS.items() if method.startswith(SERVICE)}
 """The rows of NetworkService, whose methods for the nation alone a province refuses by itself."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +111,8 @@ async def open_parts(settings: RegulatorSettings, clock: Clock) -> Parts:
         FailedPrecondition: what is missing or does not fit, with the mend.
     """
     keep_event_engine()
-    key = load_signing_key(settings)
-    credentials = load_credentials(settings)
+    key = load_signing_key(settings.signing_key_file)
+    credentials = load_credentials(settings.credentials_folder, settings.name)
     authority = load_authority(settings) if settings.is_nation else None
     database = open_database(settings.database, MIGRATIONS)
     try:
@@ -151,11 +134,13 @@ class Regulator:
         parts: opened, and closed by `stop`.
 
     Attributes:
+        membership: in the network.
         audit: the trail of officers' calls.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.membership = Membership(parts.view, parts.credentials)
         self._office = _office(parts, parts.authority) if parts.authority is not None else None
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.clock)
@@ -297,10 +282,10 @@ class Regulator:
 
     def _upkeep(self) -> dict[str, Callable[[], Awaitable[object]]]:
         parts = self._parts
-        following = Following(parts.database, parts.view, self._peer, parts.log_changes, parts.clock)
+        following = Following(parts.database, parts.view, self.membership.peer, parts.log_changes, parts.clock)
         upkeep: dict[str, Callable[[], Awaitable[object]]] = {
             "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
-            "trusted CAs": self._trust_for_ever,
+            "trusted CAs": self.membership.trust_for_ever,
         }
         if parts.database.dialect == "postgresql":
             upkeep["documents of other processes"] = parts.view.refresh_for_ever
@@ -315,24 +300,7 @@ class Regulator:
         parts = self._parts
         if parts.authority is not None:
             return await issue_own(parts.database, parts.authority, certificate_request, parts.settings, parts.clock)
-        peer = self._peer(NATION)
-        try:
-            stub = peer.stub(enrolment_service_pb2_grpc.EnrolmentServiceStub)
-            request = enrolment_service_pb2.RenewCertificateRequest(certificate_request=certificate_request)
-            response = await translated(stub.RenewCertificate(request, timeout=RENEW_SECONDS))
-        finally:
-            await peer.close()
-        return str(response.certificate_chain)
-
-    async def _trust_for_ever(self) -> None:
-        view = self._parts.view
-        while True:
-            ticket = view.changes.ticket()
-            self._parts.credentials.trust(view.directory.ca_certificates)
-            await ticket.wait()
-
-    def _peer(self, name: str) -> Peer:
-        return Peer(name, partial(_endpoint, self._parts.view, name), self._parts.credentials)
+        return await self.membership.renew(certificate_request)
 
     async def _watch_log(self) -> None:
         known = -1
@@ -354,21 +322,11 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
     Raises:
         FilingnetError: what keeps it from starting, with the mend.
     """
-    take_short_turns()
-    told_to_end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_end.set)
-    with closing(FolderLock(settings.folder, "data of a regulator")):
-        regulator = Regulator(await open_parts(settings, system_clock))
-        try:
-            listen = await regulator.start()
-            announce(listen)
-            log.info("node_serves", node=settings.name, **listen)
-            await told_to_end.wait()
-        finally:
-            await regulator.stop()
-            log.info("node_stopped", node=settings.name)
+
+    async def make() -> Regulator:
+        return Regulator(await open_parts(settings, system_clock))
+
+    await serve_until_told(settings, "data of a regulator", make, announce)
 
 
 def _office(parts: Parts, authority: Authority) -> NationalOffice:
@@ -386,11 +344,6 @@ def _office(parts: Parts, authority: Authority) -> NationalOffice:
 def _methods_at(name: str) -> Mapping[str, frozenset[Role]]:
     # What officers ask of the wrong regulator is let through to be answered with where the nation is.
     return {**METHODS_OF_OFFICERS, **methods_at(name)}
-
-
-def _endpoint(view: NetworkView, name: str) -> str:
-    node = view.directory.node(name)
-    return node.endpoint if node is not None else ""
 
 
 def _all_sizes(transaction: Transaction) -> int:

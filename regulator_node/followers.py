@@ -9,7 +9,7 @@ the province is away then, it gets the newest one with the next page.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,14 +30,11 @@ from shared.pb.filingnet.network.v1 import (
     witness_service_pb2,
     witness_service_pb2_grpc,
 )
-from shared.telemetry import describe_failure
 from shared.trust.names import NATION, jurisdiction_of
+from shared.upkeep import for_ever
 
 HAND_OVER_SECONDS = 10.0
 """How long a province may take to store a cosignature."""
-
-RESTART_SECONDS = 2.0
-"""After which work in the background that failed is begun anew."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,21 +56,6 @@ class Following:
     peer: Callable[[str], Peer]
     log_changes: Changes
     clock: Clock
-
-
-async def for_ever(name: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Runs work that is not meant to end, again after each failure, until cancelled.
-
-    Args:
-        name: what it is, for the log.
-        work: begins it.
-    """
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - a failure is logged and must not end the node's upkeep
-            log.warning("background_work_failed", work=name, **describe_failure(error))
-        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def follow_nation(following: Following) -> None:

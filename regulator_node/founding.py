@@ -7,54 +7,31 @@ is asked for again, and the settings are written last. A folder with settings is
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
-from typing import Final
 
 from regulator_node.log import RegisterLog
 from regulator_node.national import NationalOffice
-from regulator_node.own_keys import (
-    check_signing_key,
-    issue_own,
-    load_authority,
-    load_credentials,
-    load_signing_key,
-    office_settings,
-)
+from regulator_node.own_keys import issue_own, load_authority, office_settings
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
-from shared.channel import officer_channel, translated
 from shared.clock import Clock, system_clock
 from shared.database import Database, open_database
-from shared.errors import AlreadyExists, FailedPrecondition
-from shared.evidence.hashing import ProofError
+from shared.errors import FailedPrecondition
 from shared.evidence.keys import SigningKey
 from shared.folder_lock import FolderLock
+from shared.joining import (
+    check_signing_key,
+    join_network,
+    load_credentials,
+    load_signing_key,
+    make_keys,
+    prepare_folder,
+)
 from shared.mapping.policy import policy_to_wire
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import directory_pb2, enrolment_service_pb2, enrolment_service_pb2_grpc
+from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.provisions.policy import initial_policy
-from shared.settings import FILE_NAME
 from shared.trust.authority import CERTIFICATE_FILE, Authority
-from shared.trust.credentials import IDENTITY_FILE, Credentials
-from shared.trust.enrolment import enrolment_request
-from shared.trust.names import NATION, tls_host
+from shared.trust.credentials import Credentials
 from shared.trust.tokens import EnrolmentToken
-
-ENROL_SECONDS: Final = 30.0
-"""How long the nation may take to answer an enrolment."""
-
-
-def prepare_folder(folder: Path) -> None:
-    """Makes the data folder, for its owner only.
-
-    Args:
-        folder: the data folder.
-
-    Raises:
-        AlreadyExists: FOLDER_HOLDS_NODE.
-    """
-    if (folder / FILE_NAME).exists():
-        raise AlreadyExists(f"{folder} holds a node already: serve it, or choose another folder", "FOLDER_HOLDS_NODE")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 async def found_nation(settings: RegulatorSettings, clock: Clock = system_clock) -> None:
@@ -101,53 +78,22 @@ async def join_province(
     prepare_folder(settings.folder)
     with closing(FolderLock(settings.folder, "data of a regulator")):
         key, credentials = _own_keys(settings)
-        request = enrolment_request(secret, credentials.certificate_request(), key, settings.network_endpoint)
-        response = await ask_to_join(token, request)
         database = open_database(settings.database, MIGRATIONS)
         try:
             view = NetworkView(database)
             await view.load()
-            await _believe(view, response, settings.name, key)
+            await join_network(token, secret, credentials, key, settings.network_endpoint, view)
             log = RegisterLog(settings.name, settings.jurisdiction, key)
             await database.write(lambda transaction: log.create(transaction, clock()))
         finally:
             await database.close()
-        credentials.install(response.certificate_chain, list(view.directory.ca_certificates))
         settings.write()
 
 
-async def ask_to_join(
-    token: EnrolmentToken, request: enrolment_service_pb2.EnrolRequest
-) -> enrolment_service_pb2.EnrolResponse:
-    """Asks the nation that the token file names, believing no other CA than the token file's.
-
-    Args:
-        token: where to join.
-        request: the request.
-
-    Returns:
-        The nation's answer.
-
-    Raises:
-        RemoteError: the nation refused, or could not be reached.
-    """
-    channel = officer_channel(token.endpoint, token.ca_certificate, server_name=tls_host(NATION))
-    try:
-        stub = enrolment_service_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]
-        response: enrolment_service_pb2.EnrolResponse = await translated(stub.Enrol(request, timeout=ENROL_SECONDS))
-        return response
-    finally:
-        await channel.close()
-
-
 def _own_keys(settings: RegulatorSettings) -> tuple[SigningKey, Credentials]:
-    if not settings.signing_key_file.exists():
-        SigningKey.generate().save(settings.signing_key_file)
-    folder = settings.credentials_folder
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if not (folder / IDENTITY_FILE).exists():
-        Credentials.create(folder, settings.name)
-    return load_signing_key(settings), load_credentials(settings)
+    make_keys(settings.signing_key_file, settings.credentials_folder, settings.name)
+    credentials = load_credentials(settings.credentials_folder, settings.name)
+    return load_signing_key(settings.signing_key_file), credentials
 
 
 def _own_authority(settings: RegulatorSettings, clock: Clock) -> Authority:
@@ -182,13 +128,3 @@ async def _state_foundation(
             "FOUNDED_OTHERWISE",
         )
     check_signing_key(view, settings.name, key)
-
-
-async def _believe(
-    view: NetworkView, response: enrolment_service_pb2.EnrolResponse, name: str, key: SigningKey
-) -> None:
-    try:
-        await view.install(response.documents)
-    except ProofError as error:
-        raise FailedPrecondition(f"the nation's answer does not prove itself: {error}", "DOCUMENTS_WRONG") from error
-    check_signing_key(view, name, key)

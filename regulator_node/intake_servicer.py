@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
 from functools import partial
 from typing import Final
 
@@ -20,10 +19,10 @@ from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.errors import Unavailable
+from shared.mapping.licence import licence_of
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import directory_pb2, intake_service_pb2, intake_service_pb2_grpc
+from shared.pb.filingnet.network.v1 import intake_service_pb2, intake_service_pb2_grpc
 from shared.provisions.filings import FilingContext, ProviderState
-from shared.provisions.licences import Licence, LicenceState
 from shared.server import current_caller
 from shared.trust.callers import Caller
 
@@ -148,16 +147,3 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             policies=self._view.policies,
             now=self._clock(),
         )
-
-
-def licence_of(node: directory_pb2.Node) -> Licence | None:
-    """Returns a provider's licence as the rules see it; None where the directory names none (Art. 4)."""
-    if not node.HasField("licence"):
-        return None
-    licence = node.licence
-    return Licence(
-        licence.number,
-        licence.start_time.ToDatetime(UTC),
-        licence.end_time.ToDatetime(UTC),
-        LicenceState(licence.state),
-    )

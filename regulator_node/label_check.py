@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from regulator_node.held_labels import grant_of
-from regulator_node.intake_servicer import licence_of
 from regulator_node.register_escalations import read_histories
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.errors import InvalidInput
 from shared.identifiers import id_bytes, id_text
+from shared.mapping.licence import licence_of
 from shared.provisions.filings import FilingAction
 from shared.provisions.label_rights import Grant, LabelStanding, grant_rights, label_standing
 from shared.provisions.licences import parse_licence_number

@@ -44,16 +44,6 @@ class RegulatorSettings(NodeSettings):
         return self.name == NATION
 
     @property
-    def signing_key_file(self) -> Path:
-        """Holds the key that signs entries and checkpoints."""
-        return self.folder / "signing.pem"
-
-    @property
-    def credentials_folder(self) -> Path:
-        """Holds the TLS key and the certificates."""
-        return self.folder / "tls"
-
-    @property
     def authority_folder(self) -> Path:
         """Holds the nation's CA."""
         return self.folder / "ca"

@@ -66,7 +66,7 @@ def officer_channel(
         address: "host:port".
         ca_pem: the CA certificates of the network, in PEM.
         token: bearer token of the officer's post; empty for none.
-        server_name: the name in the node's certificate, e.g. "330000.regulator.filingnet".
+        server_name: the name in the node's certificate, e.g. "330000.regulator.filingnet"; empty for the address's host.
         certificate: private key and chain in PEM of an officer who has a certificate.
     """
     key, chain = (part.encode() for part in certificate) if certificate else (None, None)

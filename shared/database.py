@@ -93,7 +93,7 @@ def open_database(
 
 def local_reader(database: Database) -> SqliteReader | None:
     """Returns a reader for the calling thread, to be closed; None where the engine is asked over a network."""
-    return SqliteReader(database.path) if isinstance(database, SqliteDatabase) else None
+    return SqliteReader(database.path, database.key) if isinstance(database, SqliteDatabase) else None
 
 
 def sqlite_url(path: Path) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from shared.channel import officer_channel, translated
-from shared.errors import FailedPrecondition
+from shared.errors import AlreadyExists, FailedPrecondition
 from shared.evidence.hashing import ProofError
 from shared.evidence.keys import KeyFileError, SigningKey
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import enrolment_service_pb2, enrolment_service_pb2_grpc
+from shared.settings import FILE_NAME
 from shared.trust.credentials import IDENTITY_FILE, Credentials
 from shared.trust.enrolment import enrolment_request
 from shared.trust.names import NATION, tls_host
@@ -23,6 +24,20 @@ from shared.trust.tokens import EnrolmentToken
 
 ENROL_SECONDS: Final = 30.0
 """How long the nation may take to answer an enrolment."""
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes a data folder, for its owner only.
+
+    Args:
+        folder: the data folder.
+
+    Raises:
+        AlreadyExists: FOLDER_HOLDS_NODE.
+    """
+    if (folder / FILE_NAME).exists():
+        raise AlreadyExists(f"{folder} holds a node already: serve it, or choose another folder", "FOLDER_HOLDS_NODE")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def make_keys(signing_key_file: Path, credentials_folder: Path, name: str) -> None:
@@ -103,7 +118,7 @@ async def join_network(
         FailedPrecondition: the nation's answer does not prove itself.
     """
     request = enrolment_request(secret, credentials.certificate_request(), key, endpoint)
-    response = await _ask(token, request)
+    response = await ask_to_join(token, request)
     try:
         await view.install(response.documents)
     except ProofError as error:
@@ -112,9 +127,21 @@ async def join_network(
     credentials.install(response.certificate_chain, list(view.directory.ca_certificates))
 
 
-async def _ask(
+async def ask_to_join(
     token: EnrolmentToken, request: enrolment_service_pb2.EnrolRequest
 ) -> enrolment_service_pb2.EnrolResponse:
+    """Asks the nation that a token file names, believing no other CA than the token file's.
+
+    Args:
+        token: where to join.
+        request: the request.
+
+    Returns:
+        The nation's answer.
+
+    Raises:
+        RemoteError: the nation refused, or could not be reached.
+    """
     channel = officer_channel(token.endpoint, token.ca_certificate, server_name=tls_host(NATION))
     try:
         stub = enrolment_service_pb2_grpc.EnrolmentServiceStub(channel)  # type: ignore[no-untyped-call]

@@ -70,6 +70,16 @@ class NodeSettings(BaseSettings):
         """The URL of the database."""
         return self.database_url or sqlite_url(self.folder / self.DATABASE_FILE)
 
+    @property
+    def signing_key_file(self) -> Path:
+        """Holds the key that signs what the node states."""
+        return self.folder / "signing.pem"
+
+    @property
+    def credentials_folder(self) -> Path:
+        """Holds the TLS key and the certificates."""
+        return self.folder / "tls"
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Reads the settings of a data folder, overridden by the environment.

@@ -33,8 +33,6 @@ from shared.client.provider_mapping import (
     audit_entry_from_wire,
     filing_from_wire,
     identity_from_wire,
-    organisation_to_wire,
-    person_to_wire,
     set_time,
     signature_to_wire,
     status_from_wire,
@@ -44,16 +42,14 @@ from shared.client.provider_reports import ReportCalls
 from shared.client.provider_types import (
     Account,
     Agreement,
-    AgreementSignature,
     AuditEntry,
-    FilingState,
     FilingStatus,
     ImportResult,
     ImportRow,
     NodeStatus,
-    ReviewOutcome,
     Subject,
 )
+from shared.mapping.identity import organisation_to_wire, person_to_wire
 from shared.pb.filingnet.network.v1 import filing_pb2
 from shared.pb.filingnet.provider.v1 import (
     account_service_pb2,
@@ -63,6 +59,8 @@ from shared.pb.filingnet.provider.v1 import (
     subject_service_pb2,
     subject_service_pb2_grpc,
 )
+from shared.provisions.account_states import FilingState, ReviewOutcome
+from shared.provisions.agreements import AgreementSignature
 from shared.provisions.filings import WithdrawalReason
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.verification import OrganisationIdentity, PersonIdentity

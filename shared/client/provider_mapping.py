@@ -11,48 +11,31 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from shared.client.provider_types import (
     Account,
     Agreement,
-    AgreementSignature,
     AuditEntry,
     Destination,
-    FilingState,
     FilingStatus,
     ImportFailure,
     ImportRow,
     NodeStatus,
-    ReviewOutcome,
     Subject,
 )
 from shared.clock import system_clock
 from shared.errors import Violation
+from shared.mapping.identity import organisation_from_wire, person_from_wire
 from shared.pb.filingnet.network.v1 import evidence_pb2
 from shared.pb.filingnet.provider.v1 import account_service_pb2, node_service_pb2, subject_service_pb2
+from shared.provisions.account_states import FilingState, ReviewOutcome
+from shared.provisions.agreements import AgreementSignature
 from shared.provisions.filings import FilingAction
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.verification import OrganisationIdentity, PersonIdentity
 
 
-def person_to_wire(person: PersonIdentity) -> subject_service_pb2.PersonIdentity:
-    """Returns the message of a person's identity."""
-    return subject_service_pb2.PersonIdentity(
-        real_name=person.real_name, id_number=person.id_number, phone=person.phone
-    )
-
-
-def organisation_to_wire(organisation: OrganisationIdentity) -> subject_service_pb2.OrganisationIdentity:
-    """Returns the message of an organisation's identity."""
-    return subject_service_pb2.OrganisationIdentity(
-        organisation_name=organisation.organisation_name,
-        uscc=organisation.uscc,
-        operator=person_to_wire(organisation.operator),
-    )
-
-
 def identity_from_wire(answer: subject_service_pb2.ReadIdentityResponse) -> PersonIdentity | OrganisationIdentity:
     """Reads an identity."""
     if answer.HasField("person"):
-        return _person(answer.person)
-    organisation = answer.organisation
-    return OrganisationIdentity(organisation.organisation_name, organisation.uscc, _person(organisation.operator))
+        return person_from_wire(answer.person)
+    return organisation_from_wire(answer.organisation)
 
 
 def signature_to_wire(agreement: Agreement | AgreementSignature) -> subject_service_pb2.AgreementSignature:
@@ -153,10 +136,6 @@ def set_time(message: Message, field: str, time: datetime | None) -> None:
     """Sets a time of a message; None leaves it unset."""
     if time is not None:
         getattr(message, field).FromDatetime(time)
-
-
-def _person(message: subject_service_pb2.PersonIdentity) -> PersonIdentity:
-    return PersonIdentity(message.real_name, message.id_number, message.phone)
 
 
 def _destination(message: node_service_pb2.Destination) -> Destination:

@@ -1,9 +1,13 @@
-"""The agreement that a user signs on registering (Art. 6(2)): seven baselines, in order, and the digest that proves them."""
+"""The agreement that a user signs on registering (Art. 6(2)): its seven baselines in order, the digest that proves them,
+and a signature over that.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 BASELINES: Final = (
@@ -15,6 +19,15 @@ BASELINES: Final = (
     "道德风尚底线",
     "信息真实性底线",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementSignature:
+    """What a subject signed: the version, the SHA-256 of its text (32 bytes), and when."""
+
+    version: int
+    digest: bytes
+    sign_time: datetime
 
 
 def agreement_digest(version: int, baselines: Sequence[str]) -> bytes:

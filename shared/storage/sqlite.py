@@ -127,6 +127,11 @@ class SqliteDatabase:
         """The file."""
         return self._path
 
+    @property
+    def key(self) -> bytes | None:
+        """What encrypts the file, 32 bytes; None where it is not encrypted."""
+        return self._key
+
     async def read(self, work: Work[T]) -> T:
         """Runs a work over a snapshot."""
         return await self._reads.run(work)

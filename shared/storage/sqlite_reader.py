@@ -24,10 +24,11 @@ class SqliteReader:
 
     Args:
         path: the file; it is there and has its tables.
+        key: encrypts the file, 32 bytes; None for a file that is not encrypted.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = connector(path, dict(READER_PRAGMAS), BUSY_SECONDS)
+    def __init__(self, path: Path, key: bytes | None = None) -> None:
+        self._database = connector(path, dict(READER_PRAGMAS), BUSY_SECONDS, key)
         self._open: tuple[apsw.Connection, apsw.Cursor] | None = None
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:

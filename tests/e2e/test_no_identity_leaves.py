@@ -20,6 +20,9 @@ from pathlib import Path
 
 import pytest
 
+from provider_node.master_key import load_master_keys
+from provider_node.settings import MIGRATIONS, ProviderSettings
+from provider_node.vault import open_vault
 from shared.client.officer import FilingFilter, OfficerRole, Verdict
 from shared.client.officer import FilingState as RegisterState
 from shared.client.provider import ImportRow, ProviderClient, SubjectKind, WithdrawalReason
@@ -27,6 +30,7 @@ from shared.clock import system_clock
 from shared.cluster import made_up
 from shared.cluster.network import Cluster
 from shared.cluster.tap import Tap
+from shared.database import Transaction, open_database
 from shared.errors import FilingnetError, NotFound
 from shared.pb.filingnet.network.v1 import entry_pb2
 from shared.provisions.verification import PersonIdentity
@@ -52,6 +56,7 @@ class Story:
         numbers: further numbers that were planted, which are nobody's.
         errors: everything that was said of what was refused.
         taps: what crossed each link.
+        database: what is in the provider's database, which is encrypted as a file, in clear.
         reference: of a person who is registered.
     """
 
@@ -61,6 +66,7 @@ class Story:
     numbers: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     taps: list[Tap] = field(default_factory=list)
+    database: bytes = b""
     reference: bytes = b""
 
     def person(self) -> PersonIdentity:
@@ -231,7 +237,26 @@ class Story:
         os.kill(node.pid, signal.SIGABRT)
         assert -signal.SIGABRT == await node.wait()
         assert "Fatal Python error: Aborted" in node.log_text()
+        self.database = await database_in_clear(node.folder)
         await node.start()
+
+
+async def database_in_clear(folder: Path) -> bytes:
+    """Reads every value of every table of a provider that is down, but for its vault."""
+    settings = ProviderSettings.load(folder)
+    vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
+    database = open_database(settings.database, MIGRATIONS, key=vault.database_key)
+
+    def read(transaction: Transaction) -> bytes:
+        tables = transaction.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        rows = [row for (table,) in tables for row in transaction.execute(f"SELECT * FROM {table}")]
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
+
+    try:
+        return await database.read(read)
+    finally:
+        await database.close()
+        await vault.close()
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +286,11 @@ def test_nobody_is_in_any_file(story: Story, search: PeopleSearch) -> None:
     assert [] == search.files_with_people(story.cluster.folder)
 
 
+def test_nobody_is_in_the_providers_database_outside_of_the_vault(story: Story, search: PeopleSearch) -> None:
+    """Art. 5(2): whoever has opened the provider's database has nobody's identity yet."""
+    assert [] == search.kinds_in(story.database)
+
+
 def test_nobody_is_in_what_was_answered(story: Story, search: PeopleSearch) -> None:
     """Promise 9: no refusal repeats what it refuses, to a backend, on a command line, to a peer or to an officer."""
     assert len(story.errors) > 20
@@ -268,13 +298,14 @@ def test_nobody_is_in_what_was_answered(story: Story, search: PeopleSearch) -> N
 
 
 def test_what_is_public_is_found_where_it_went(story: Story) -> None:
-    """The search looks at the right places: a public name is on every link's way and in every register."""
+    """The search looks at the right places: a public name is on its links, in the registers and in the database."""
     wave, zhejiang, nation = (tap.out + tap.back for tap in story.taps)
     assert [True, True, False] == [PUBLIC_NAME.encode() in carried for carried in (wave, zhejiang, nation)]
     assert nation.startswith(b"PRI * HTTP/2.0")
     public = PeopleSearch([PersonIdentity(PUBLIC_NAME, AMENDED_NAME, ORGANISATION)])
     found = {Path(path).parent.name for path, _ in public.files_with_people(story.cluster.folder)}
-    assert {"provider-wave", "regulator-330000", "regulator-100000"} == found
+    assert {"regulator-330000", "regulator-100000"} == found
+    assert PUBLIC_NAME.encode() in story.database
 
 
 def test_every_form_of_a_person_would_be_found(story: Story, search: PeopleSearch) -> None:

@@ -35,7 +35,7 @@ from tests.e2e.callers import (
     outcome_of,
 )
 from tests.e2e.filing_desk import file_account, import_accounts, register
-from tests.e2e.raw_provider import ACCEPTED, RawProvider, made_up_filing, raw_provider
+from tests.e2e.raw_provider import ACCEPTED, REJECTED, RawProvider, made_up_filing, raw_provider
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
 
@@ -121,7 +121,7 @@ async def test_a_certificate_that_ends_is_out_at_the_next_call(
     """Promise 7: on a channel that stays open, of a node and of an officer; and no new connection is made with it."""
     province = cluster.regulator("330000")
     credentials = credentials_of(tmp_path, "provider/wave", authority, province.ca_pem(), lifetime=SHORT)
-    officer = officer_with_certificate(province, authority, tmp_path / "officer")
+    officer = officer_with_certificate(province, "330000", authority, tmp_path / "officer")
     async with raw_provider(cluster.provider("wave"), province, credentials) as raw, officer:
         assert [ACCEPTED] == (await raw.submit(raw.entry(made_up_filing()))).outcomes
         assert PROVINCE == (await officer.status()).name
@@ -135,15 +135,15 @@ async def test_a_certificate_that_ends_is_out_at_the_next_call(
             await late.high_water_mark()
 
 
-def officer_with_certificate(regulator: RegulatorNode, authority: Authority, folder: Path) -> OfficerClient:
-    """A reader at a regulator's network listener, with a certificate that ends soon."""
+def officer_with_certificate(
+    regulator: RegulatorNode, jurisdiction: str, authority: Authority, folder: Path
+) -> OfficerClient:
+    """A reader of a jurisdiction at a regulator's network listener, with a certificate that ends soon."""
     folder.mkdir()
+    # Only for its key; the name in the file is no officer's.
     own = Credentials.create(folder, "provider/wave")
-    name = officer_name(regulator.jurisdiction, "reader", "short-desk")
-    request = certificate_request(name, own.tls_key)
-    issued = authority.sign_officer_request(
-        request, regulator.jurisdiction, "reader", "short-desk", SHORT, system_clock()
-    )
+    request = certificate_request(officer_name(jurisdiction, "reader", "short-desk"), own.tls_key)
+    issued = authority.sign_officer_request(request, jurisdiction, "reader", "short-desk", SHORT, system_clock())
     key_pem = (folder / "tls.pem").read_text("ascii").partition("\n")[2]
     return OfficerClient(
         regulator.network_address,
@@ -204,16 +204,29 @@ async def test_a_token_that_ends_is_out_at_the_next_call(cluster: Cluster) -> No
     assert "TOKEN_INVALID" == caught.value.reason
 
 
-async def test_an_officer_of_one_regulator_is_nobody_at_another(cluster: Cluster) -> None:
-    """Promise 8: neither a token nor the jurisdiction of a post holds elsewhere."""
+async def test_an_officer_of_one_regulator_is_nobody_at_another(
+    cluster: Cluster, authority: Authority, tmp_path: Path
+) -> None:
+    """Promise 8: neither a token nor a certificate holds outside of the jurisdiction that it was made for."""
     province, nation = cluster.regulator("330000"), cluster.nation
     async with province.client() as operator:
         token = (await operator.create_officer_token("home-desk", OfficerRole.ADMINISTRATOR)).token
-    elsewhere = OfficerClient(nation.public_address, ca=nation.ca_pem(), token=token, server_name=nation.name)
-    async with elsewhere:
-        with pytest.raises(Unauthenticated) as caught:
-            await elsewhere.status()
-    assert "TOKEN_INVALID" == caught.value.reason
+    by_token = OfficerClient(nation.public_address, ca=nation.ca_pem(), token=token, server_name=nation.name)
+    by_certificate = officer_with_certificate(nation, "330000", authority, tmp_path / "officer")
+    reasons = []
+    for officer in (by_token, by_certificate):
+        async with officer:
+            with pytest.raises((Unauthenticated, PermissionDenied)) as caught:
+                await officer.status()
+        reasons.append(caught.value.reason)
+    assert ["TOKEN_INVALID", "OFFICER_ELSEWHERE"] == reasons
+
+
+async def test_a_provider_files_nowhere_but_at_its_own_regulator(cluster: Cluster) -> None:
+    """Promise 8, Art. 3: jurisdiction comes from the directory, whatever the entries say."""
+    async with raw_provider(cluster.provider("wave"), cluster.nation) as raw:
+        answer = await raw.submit(raw.entry(made_up_filing()), raw.entry(made_up_filing(), jurisdiction="330000"))
+    assert ([REJECTED] * 2, ["JURISDICTION_WRONG"] * 2) == (answer.outcomes, answer.reasons)
 
 
 async def test_a_suspended_provider_files_nothing_and_loses_nothing(cluster: Cluster) -> None:
@@ -244,7 +257,7 @@ async def test_a_denied_provider_is_out_at_the_next_call(cluster: Cluster) -> No
     """Promise 7: every call on the open channel is refused, and what its node holds waits until it is let in again."""
     harbour, province = cluster.provider("harbour"), cluster.regulator("330000")
     async with raw_provider(harbour, province) as raw, harbour.client() as backend:
-        assert await raw.high_water_mark()
+        await raw.high_water_mark()
         await set_state(cluster, NodeState.DENIED)
         for call in (raw.high_water_mark(), raw.submit(raw.entry(made_up_filing()))):
             with pytest.raises(PermissionDenied) as caught:

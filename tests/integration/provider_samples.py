@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from provider_node.account_rows import Account, ReviewOutcome
+from provider_node.account_rows import Account
 from provider_node.accounts import Accounts
-from provider_node.agreements import AgreementSignature, agreement_in_force
+from provider_node.agreements import agreement_in_force
 from provider_node.bootstrap import Provider, open_parts
 from provider_node.directives import Directives
 from provider_node.duties import Duties
@@ -20,7 +20,7 @@ from provider_node.gate import Gate, LicenceReader
 from provider_node.imports import Imports
 from provider_node.label_decisions import LABEL_DECISION, LabelDecisions
 from provider_node.labels import Labels
-from provider_node.master_key import KEY_BYTES, MasterKeys, add_master_key_version
+from provider_node.master_key import KEY_BYTES, MasterKeys, add_master_key_version, load_master_keys
 from provider_node.measure_rows import StoredMeasures
 from provider_node.orders import ESCALATION_DECISION
 from provider_node.oversight import Oversight
@@ -43,6 +43,8 @@ from shared.identifiers import new_account_id, new_entry_id
 from shared.mapping.policy import policy_to_wire
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import decision_pb2, directory_pb2, entry_pb2, evidence_pb2, intake_service_pb2
+from shared.provisions.account_states import ReviewOutcome
+from shared.provisions.agreements import AgreementSignature
 from shared.provisions.policy import REPORT_FIRST_ANSWER, initial_policy
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.verification import FormVerifier, PersonIdentity
@@ -221,8 +223,8 @@ async def made_up_provider(
 ) -> AsyncIterator[MadeUpProvider]:
     """A provider that joined a network; served again, it finds what it stored."""
     clock, woken = SetClock(now), list[bool]()
-    database = open_database(url or sqlite_url(folder / "provider.db"), MIGRATIONS)
     vault = open_vault(folder / "vault", MASTERS)
+    database = open_database(url or sqlite_url(folder / "provider.db"), MIGRATIONS, key=vault.database_key)
     try:
         view = NetworkView(database)
         await view.load()
@@ -298,13 +300,20 @@ async def joined_folder(
     issued = authority.sign_request(credentials.certificate_request(), PROVIDER, timedelta(days=1), now)
     credentials.install(issued.chain_pem, [authority.certificate_pem])
     add_master_key_version(folder / "master.key")
-    database = open_database(settings.database, MIGRATIONS)
+    database = await database_of(settings)
     view = NetworkView(database)
     directory = network.directory(ca_certificates=[authority.certificate_pem], licence_end=licence_end)
     await view.install([directory, network.policy()])
     await database.close()
     settings.write()
     return settings
+
+
+async def database_of(settings: ProviderSettings) -> Database:
+    """The database of a provider that does not run, with the key that its vault holds."""
+    vault = open_vault(settings.vault_folder, load_master_keys(settings.master_key_source))
+    await vault.close()
+    return open_database(settings.database, MIGRATIONS, key=vault.database_key)
 
 
 @asynccontextmanager

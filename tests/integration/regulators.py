@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from regulator_node.bootstrap import Parts, Regulator, open_parts
-from regulator_node.founding import ask_to_join, found_nation, join_province
+from regulator_node.founding import found_nation, join_province
 from regulator_node.settings import RegulatorSettings
 from shared.channel import Peer, local_channel, officer_channel
 from shared.clock import Clock, system_clock
 from shared.cluster.ports import Ports
 from shared.evidence.keys import SigningKey
+from shared.joining import ask_to_join
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.pb.filingnet.regulator.v1 import network_service_pb2, network_service_pb2_grpc

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from provider_node.account_rows import Account, ReviewOutcome
-from provider_node.filing_states import FilingState, FilingStatus
+from provider_node.account_rows import Account
+from provider_node.filing_states import FilingStatus
 from provider_node.subject_rows import Subject
 from shared.cluster.made_up import organisation, person
 from shared.errors import Conflict, FailedPrecondition, FilingnetError, InvalidInput, NotFound
 from shared.evidence.receipts import verify_receipt
 from shared.identifiers import new_account_id
 from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, filing_pb2
+from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.filings import FilingAction, WithdrawalReason
 from shared.provisions.subjects import SubjectKind
 from tests.integration.filing_samples import NOW

@@ -10,12 +10,13 @@ import pytest
 
 from provider_node.account_rows import Account
 from provider_node.directives import Directives
-from provider_node.filing_states import FilingState, FilingStatus
+from provider_node.filing_states import FilingStatus
 from shared.cluster.made_up import person
 from shared.errors import Violation
 from shared.evidence.hashing import ProofError
 from shared.evidence.keys import SigningKey
 from shared.pb.filingnet.network.v1 import evidence_pb2, follow_service_pb2
+from shared.provisions.account_states import FilingState
 from tests.integration.filing_samples import NOW
 from tests.integration.provider_samples import MadeUpNetwork, MadeUpProvider, made_up_network, made_up_provider
 

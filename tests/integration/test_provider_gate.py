@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from provider_node.account_rows import ReviewOutcome
 from provider_node.gate import Gate
 from provider_node.gate_facts import NoMeasures
 from provider_node.settings import ProviderSettings
@@ -21,6 +20,7 @@ from shared.cluster.made_up import organisation
 from shared.database import Transaction
 from shared.errors import InvalidInput
 from shared.identifiers import new_account_id
+from shared.provisions.account_states import ReviewOutcome
 from shared.provisions.filings import WithdrawalReason
 from shared.provisions.labels import LabelBasis, LabelScope
 from shared.provisions.provider_standing import ALWAYS_LICENSED

@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from provider_node.account_servicer import AccountServicer
-from provider_node.filing_states import FilingState
 from provider_node.import_stream import receive
 from provider_node.imports import ImportResult, ImportRow
-from provider_node.settings import MIGRATIONS
 from provider_node.subject_rows import Subject
 from shared.calls import ServedCall
 from shared.calls import serving as serving_call
@@ -23,15 +21,17 @@ from shared.client.provider import ProviderClient
 from shared.clock import system_clock
 from shared.cluster.made_up import person
 from shared.cluster.process import Command, NodeProcess
-from shared.database import Transaction, open_database
+from shared.database import Transaction
 from shared.errors import FailedPrecondition, InvalidInput, Unauthenticated
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.pb.filingnet.provider.v1 import account_service_pb2
+from shared.provisions.account_states import FilingState
 from shared.trust.callers import Caller, Role
 from tests.integration.filing_samples import NOW
 from tests.integration.provider_samples import (
     MadeUpNetwork,
     MadeUpProvider,
+    database_of,
     joined_folder,
     made_up_network,
     made_up_provider,
@@ -254,7 +254,7 @@ async def test_killed_node_resumes_exactly(tmp_path: Path, network: MadeUpNetwor
     assert result.already_imported > 0
     assert (20_000, 0, 20_000) == (result.imported + result.already_imported, result.failed, result.resume_row)
     assert (20_000, [20_000]) == (status.accounts, [each.queued for each in status.destinations])
-    database = open_database(settings.database, MIGRATIONS)
+    database = await database_of(settings)
     counts = await database.read(_counts)
     await database.close()
     assert [20_000, 20_000, 20_000, 20_000, 1, 20_000] == counts

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from provider_node.filing_states import FilingState
 from provider_node.label_rows import LabelState
 from provider_node.label_terms import LicenceTerms
 from shared.clock import micros
@@ -18,6 +17,7 @@ from shared.errors import Conflict, FailedPrecondition, FilingnetError, InvalidI
 from shared.evidence.hashing import ProofError
 from shared.identifiers import new_account_id
 from shared.pb.filingnet.network.v1 import duty_pb2, evidence_pb2
+from shared.provisions.account_states import FilingState
 from shared.provisions.filings import WithdrawalReason
 from shared.provisions.labels import LabelAction, LabelBasis, LabelScope
 from shared.provisions.publication import PublicationAct

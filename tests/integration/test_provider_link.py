@@ -195,7 +195,9 @@ async def test_a_renewed_certificate_breaks_nothing(tmp_path: Path, ports: Ports
                 network = Network(nation, province, settings, node)
                 await network.until((await network.filed(1))[1], FilingState.FINAL)
                 version, due = credentials.version, credentials.expire_time
-                renewal = asyncio.create_task(credentials.renew_for_ever(provider._renew, lambda: due, wait=rest))
+                renewal = asyncio.create_task(
+                    credentials.renew_for_ever(provider.membership.renew, lambda: due, wait=rest)
+                )
                 await renewed.wait()
                 renewal.cancel()
                 assert credentials.version > version

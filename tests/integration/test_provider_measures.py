@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from provider_node.account_rows import ReviewOutcome
-from provider_node.filing_states import FilingState
 from provider_node.measure_rows import MeasureState
 from shared.errors import Conflict, InvalidInput
 from shared.identifiers import new_account_id
 from shared.pb.filingnet.network.v1 import directory_pb2
+from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.filings import WithdrawalReason
 from shared.provisions.measure_kinds import Gravity
 from tests.integration.oversight_samples import (

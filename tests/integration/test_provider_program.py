@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 import typer.testing
 
 from provider_node.__main__ import app
+from provider_node.master_key import add_master_key_version
 from provider_node.settings import ProviderSettings
 from shared import cli
 from shared.client.provider import AgreementSignature, ProviderClient
@@ -20,9 +21,11 @@ from shared.clock import system_clock
 from shared.cluster.made_up import person
 from shared.cluster.ports import Ports
 from shared.cluster.process import Command, NodeProcess
+from shared.database import Transaction
 from shared.errors import FilingnetError
 from tests.integration.provider_samples import (
     MadeUpNetwork,
+    database_of,
     files_with,
     joined_folder,
     made_up_network,
@@ -80,6 +83,15 @@ async def run_alone(*arguments: str) -> tuple[int, str]:
     )
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode()
+
+
+async def run_refused(*arguments: str) -> tuple[int, str]:
+    """Runs a command as a process that is to be refused; returns its exit code and its stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "provider_node", *arguments, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    return process.returncode or 0, " ".join(said.decode().split())
 
 
 async def token_file(nation: Running, folder: Path, name: str = PROVIDER) -> Path:
@@ -180,7 +192,7 @@ async def test_serve_is_asked_and_stops(network: MadeUpNetwork, tmp_path: Path) 
     code, said = await run("status", *data, "--json")
     assert (0, 1) == (code, json.loads(said)["accounts"])
     code, said = await run("accounts", "list", *data, "--json")
-    assert (0, account.account_id) == (code, json.loads(said)["account_id"])
+    assert (0, [account.account_id]) == (code, [row["account_id"] for row in json.loads(said)])
     answered = (
         ("accounts", "show", account.account_id),
         ("accounts", "history", account.account_id),
@@ -303,12 +315,41 @@ async def test_master_key_rotates_while_stopped(network: MadeUpNetwork, tmp_path
         assert person(1).id_number == getattr(identity, "id_number", "")
 
 
+async def test_database_shows_nothing_without_the_master_key(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """A stolen folder without its master key does not even tell nicknames, or which accounts are one subject's."""
+    settings = await joined_folder(tmp_path / "wave", network)
+    async with serving(settings), ProviderClient(settings.local_api) as client:
+        subject = await client.register_person(person(1), nickname="样例独有昵称", agreement=await client.agreement())
+        account = await client.open_account(subject.reference, display_name="样例独有名称", category="education")
+        assert [] == files_with(settings.folder, "样例独有昵称", "样例独有名称", account.account_id)
+    assert [] == files_with(settings.folder, "样例独有昵称", "样例独有名称", account.account_id)
+    (settings.folder / "master.key").unlink()
+    add_master_key_version(settings.folder / "master.key")
+    with pytest.raises(FilingnetError, match="another master key"):
+        await database_of(settings)
+
+
+async def test_database_of_another_vault_is_refused(network: MadeUpNetwork, tmp_path: Path) -> None:
+    """A database that was put back into the wrong folder is not served and not made over."""
+    one = await joined_folder(tmp_path / "one", network)
+    other = await joined_folder(tmp_path / "other", network)
+    before = (one.folder / "provider.db").read_bytes()
+    shutil.copy(one.folder / "provider.db", other.folder / "provider.db")
+    code, said = await run_refused("serve", "--data", str(other.folder))
+    assert (1, True) == (code, "another node's" in said)
+    assert before == (other.folder / "provider.db").read_bytes()
+
+
 async def test_database_of_the_provider_has_no_identity_column(network: MadeUpNetwork, tmp_path: Path) -> None:
     """Art. 5(2): outside of the vault there is no column that could hold a name, a number or a telephone."""
     settings = await joined_folder(tmp_path / "wave", network)
-    connection = sqlite3.connect(settings.folder / "provider.db")
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    columns = {row[1] for table in tables for row in connection.execute(f"PRAGMA table_info({table})")}
-    connection.close()
+
+    def names(transaction: Transaction) -> tuple[list[str], set[str]]:
+        tables = [name for (name,) in transaction.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return tables, {row[1] for table in tables for row in transaction.execute(f"PRAGMA table_info({table})")}
+
+    database = await database_of(settings)
+    tables, columns = await database.read(names)
+    await database.close()
     assert set() == columns & {"real_name", "id_number", "phone", "operator", "identity", "contact"}
     assert "subject" in tables

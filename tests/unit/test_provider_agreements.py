@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provider_node.agreements import AgreementSignature, agreement_in_force, check_signature
+from provider_node.agreements import agreement_in_force, check_signature
 from shared.errors import FailedPrecondition, InvalidInput
-from shared.provisions.agreements import BASELINES
+from shared.provisions.agreements import BASELINES, AgreementSignature
 from shared.provisions.policy import Agreement, initial_policy
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from provider_node.account_rows import ReviewOutcome as NodeReviewOutcome
-from provider_node.filing_states import FilingState as NodeFilingState
 from shared.client.provider import FilingState, ReviewOutcome, WithdrawalReason
 from shared.delivery.outbox import OutboxState
 from shared.pb.filingnet.network.v1 import filing_pb2
@@ -18,9 +16,7 @@ from shared.pb.filingnet.provider.v1 import account_service_pb2
 @pytest.mark.parametrize(
     ("ours", "contract", "prefix"),
     [
-        (NodeFilingState, account_service_pb2.FilingState, "FILING_STATE_"),
         (FilingState, account_service_pb2.FilingState, "FILING_STATE_"),
-        (NodeReviewOutcome, account_service_pb2.ReviewOutcome, "REVIEW_OUTCOME_"),
         (ReviewOutcome, account_service_pb2.ReviewOutcome, "REVIEW_OUTCOME_"),
         (WithdrawalReason, filing_pb2.WithdrawalReason, "WITHDRAWAL_REASON_"),
     ],
