@@ -54,11 +54,18 @@ REGULATOR = {
     "filingnet.network.v1.WitnessService",
     "filingnet.regulator.v1.FilingService",
     "filingnet.regulator.v1.NetworkService",
+    "filingnet.regulator.v1.EscalationService",
+    "filingnet.regulator.v1.LabelService",
+    "filingnet.regulator.v1.PublicService",
 }
 SERVED = {
     PROVINCE: STANDARD | REGULATOR,
     "regulator/100000": STANDARD | REGULATOR | {"filingnet.network.v1.EnrolmentService"},
-    "provider/wave": STANDARD | {f"filingnet.provider.v1.{name}Service" for name in ("Subject", "Account", "Node")},
+    "provider/wave": STANDARD
+    | {
+        f"filingnet.provider.v1.{name}Service"
+        for name in ("Account", "Duty", "Label", "Measure", "Node", "Publication", "Report", "Subject")
+    },
 }
 """The services of each node."""
 
