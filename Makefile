@@ -21,8 +21,9 @@ up: $(GENERATED)
 down: $(GENERATED)
 	$(BIN)/filing-cluster down
 
+# A file stays with one worker, for the sake of the networks that live as long as their module.
 test: $(GENERATED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 bench: $(GENERATED)
 	$(BIN)/python -m benchmarks

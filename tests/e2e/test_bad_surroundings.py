@@ -18,7 +18,7 @@ from shared.cluster.nodes import Node
 from shared.errors import Exhausted, FailedPrecondition, Unavailable
 from tests.e2e.filing_desk import CATEGORY, entry_ids, file_account, filings_at, import_accounts, register
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 WAVE, PROVINCE, NATION = "provider/wave", "regulator/330000", "regulator/100000"
 NO_ROOM = 1024

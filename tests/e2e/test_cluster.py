@@ -23,7 +23,7 @@ from shared.cluster.proxy import Link
 from shared.errors import FailedPrecondition, InvalidInput, NotFound, PermissionDenied, Unavailable
 from tests.e2e.filing_desk import file_account
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 SECONDS = 60.0
 

@@ -16,7 +16,7 @@ from shared.cluster.watching import wait_until_holds
 from tests.e2e.compose_file import ROOT, LocalCompose, services
 from tests.e2e.filing_desk import file_account
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 NODES = ["beijing", "harbour", "national", "wave", "zhejiang"]
 SECONDS = 60.0

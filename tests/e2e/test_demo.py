@@ -25,7 +25,7 @@ from shared.cluster.wire import files_that_hold, identity_fields_in_contracts, i
 from shared.pb.filingnet.provider.v1 import subject_service_pb2
 from shared.provisions.subjects import SubjectKind
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 
 def filing_cluster_program(

@@ -38,7 +38,7 @@ from tests.e2e.filing_desk import CATEGORY
 from tests.e2e.planted_people import PeopleSearch
 from tests.e2e.raw_provider import REJECTED, changed, made_up_filing, raw_provider
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 PUBLIC_NAME, AMENDED_NAME, ORGANISATION = "样例公开账号甲", "样例公开账号乙", "样例公开单位"
 LINKS = [("provider/wave", "regulator/330000"), ("regulator/100000", "regulator/330000")]

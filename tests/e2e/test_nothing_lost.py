@@ -17,7 +17,7 @@ from shared.identifiers import new_account_id
 from tests.e2e.filing_desk import entry_ids, filings_at, import_accounts, register
 from tests.e2e.raw_provider import ACCEPTED, CONFLICT, DUPLICATE, REJECTED, changed, made_up_filing, raw_provider
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 WAVE, PROVINCE, NATION = "provider/wave", "regulator/330000", "regulator/100000"
 ROWS = 300

@@ -10,7 +10,7 @@ from shared.client.provider import FilingState
 from shared.cluster.network import Cluster
 from tests.e2e.filing_desk import file_account, filings_at, import_accounts, register
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 WAVE, HARBOUR = "provider/wave", "provider/harbour"
 ZHEJIANG, BEIJING, NATION = "regulator/330000", "regulator/110000", "regulator/100000"

@@ -37,7 +37,7 @@ from tests.e2e.callers import (
 from tests.e2e.filing_desk import file_account, import_accounts, register
 from tests.e2e.raw_provider import ACCEPTED, REJECTED, RawProvider, made_up_filing, raw_provider
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 HARBOUR, PROVINCE = "provider/harbour", "regulator/330000"
 SHORT = timedelta(seconds=6)

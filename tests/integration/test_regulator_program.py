@@ -21,7 +21,7 @@ from shared.cluster.ports import Ports
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 PROGRAM = [sys.executable, "-m", "regulator_node"]
 NODE = "filingnet.regulator.v1.NetworkService"
