@@ -71,6 +71,9 @@ class _Judgement:
     refusal: Refusal | None = None
 
 
+_STANDS: Final = _Judgement(ACCEPTED)
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedBatch:
     """A batch whose signature holds."""
@@ -200,7 +203,7 @@ class Intake:
         self._feed_regions = feed_regions
 
     def store(
-        self, transaction: Transaction, batch: PreparedBatch, context: FilingContext
+        self, transaction: Transaction, batch: PreparedBatch, context: FilingContext, *, as_new: bool = False
     ) -> intake_service_pb2.SubmitEntriesResponse:
         """Judges the entries against the register, appends those that stand and applies them; all in one transaction.
 
@@ -208,15 +211,19 @@ class Intake:
             transaction: a write; the work may be run again from the start.
             batch: what `prepare` returned.
             context: the provider, the policies and the time; last_revision and withdrawn are filled in per account.
+            as_new: takes the entries for new ones, as almost all are, and saves looking for them; the keys of the
+                tables tell if one was there.
 
         Returns:
             One result per entry, in order, with the acknowledgements they refer to.
+
+        Raises:
+            Conflict: STORAGE_CONFLICT, an entry was not new: store the batch again with as_new=False.
         """
         self._log.lock(transaction)
-        known = self._known_entries(transaction, batch)
-        judge = BatchJudge(transaction, self._log.jurisdiction, batch.origin, batch.entries, context)
-        seen: set[bytes] = set()
-        judgements = [_judge(prepared, judge, known, seen) for prepared in batch.entries]
+        judgements = self._judgements(transaction, batch, context, as_new=True) if as_new else []
+        if not judgements or any(judgement.outcome != ACCEPTED for judgement in judgements):
+            judgements = self._judgements(transaction, batch, context, as_new=False)
         accepted = [place for place, judgement in enumerate(judgements) if judgement.outcome == ACCEPTED]
         first_index, acknowledgement = self._append(transaction, batch, accepted, context.now)
         self._record_position(transaction, batch)
@@ -235,6 +242,14 @@ class Intake:
             else:
                 response.results.add(outcome=judgement.outcome, rejection=refused[place])
         return response
+
+    def _judgements(
+        self, transaction: Transaction, batch: PreparedBatch, context: FilingContext, *, as_new: bool
+    ) -> list[_Judgement]:
+        known = {} if as_new else self._known_entries(transaction, batch)
+        judge = BatchJudge(transaction, self._log.jurisdiction, batch.origin, batch.entries, context, as_new=as_new)
+        seen: set[bytes] = set()
+        return [_judge(prepared, judge, known, seen) for prepared in batch.entries]
 
     def _known_entries(self, transaction: Transaction, batch: PreparedBatch) -> dict[bytes, tuple[int, bytes]]:
         keys = list({prepared.entry_key for prepared in batch.entries if prepared.entry_key})
@@ -338,7 +353,7 @@ def _judge(
     if refusal is not None:
         return _Judgement(REJECTED, refusal=refusal)
     seen.add(prepared.entry_key)
-    return _Judgement(ACCEPTED)
+    return _STANDS
 
 
 class _EarlierRuns:

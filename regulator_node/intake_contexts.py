@@ -75,6 +75,7 @@ class BatchJudge:
         origin: the provider.
         entries: of the batch.
         context: the provider, the policies and the time.
+        as_new: whether an account that the batch opens is taken for one that the register does not hold yet.
     """
 
     def __init__(
@@ -84,9 +85,13 @@ class BatchJudge:
         origin: str,
         entries: Sequence[Stated],
         context: FilingContext,
+        *,
+        as_new: bool = False,
     ) -> None:
         self._context = context
-        self._accounts = _read_accounts(transaction, jurisdiction, origin, entries)
+        self._accounts = _read_accounts(
+            transaction, jurisdiction, origin, entries, _opened(entries) if as_new else set()
+        )
         self._standing = ProviderStanding(
             context.licence, context.provider_state, context.provider_jurisdiction, context.regulator_jurisdiction
         )
@@ -230,10 +235,17 @@ def thread_after(record: EscalationRecord, thread: Thread | None) -> Thread:
     return Thread(matter, record.account_id, record.revision)
 
 
+def _opened(entries: Sequence[Stated]) -> set[bytes]:
+    # An account of which the batch tells anything else as well may be known all the same; the table's key tells.
+    return {
+        entry.account_key for entry in entries if isinstance(entry.record, FilingRecord) and entry.record.revision == 1
+    }
+
+
 def _read_accounts(
-    transaction: Transaction, jurisdiction: str, origin: str, entries: Sequence[Stated]
+    transaction: Transaction, jurisdiction: str, origin: str, entries: Sequence[Stated], new: set[bytes]
 ) -> dict[bytes, _Account]:
-    keys = {entry.account_key for entry in entries if entry.account_key}
+    keys = {entry.account_key for entry in entries if entry.account_key} - new
     if not keys:
         return {}
     place = (
@@ -246,8 +258,7 @@ def _read_accounts(
     )
     # WITHDRAW is the highest action, and nothing follows it.
     accounts = {bytes(key): _Account(revision, action == FilingAction.WITHDRAW) for key, revision, action in rows}
-    labelled = {entry.account_key for entry in entries if isinstance(entry.record, LabelRecord)}
-    if labelled:
+    if any(isinstance(entry.record, LabelRecord) for entry in entries):
         kinds = transaction.execute(
             f"SELECT account_id, subject_kind {place} AND superseded_time IS NULL",
             (jurisdiction, origin, *keys),

@@ -18,7 +18,7 @@ from regulator_node.log import read_checkpoint
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import Unavailable
+from shared.errors import Conflict, Unavailable
 from shared.mapping.licence import licence_of
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import intake_service_pb2, intake_service_pb2_grpc
@@ -29,7 +29,7 @@ from shared.trust.callers import Caller
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Bytes of batches that may be held at once; a batch alone is always taken."""
 
-PREPARING: Final = 2
+PREPARING: Final = 1
 """Batches prepared at once."""
 
 HELD_BATCHES: Final = 64
@@ -134,8 +134,13 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             prepared = work()
         else:
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        judged_by = self._filing_context(caller)
-        return await self._database.write(lambda transaction: self._intake.store(transaction, prepared, judged_by))
+        store = partial(self._intake.store, batch=prepared, context=self._filing_context(caller))
+        try:
+            return await self._database.write(partial(store, as_new=True))
+        except Conflict as error:
+            if error.reason != "STORAGE_CONFLICT":
+                raise
+        return await self._database.write(store)
 
     def _filing_context(self, caller: Caller) -> FilingContext:
         node = self._view.directory.node(caller.name)

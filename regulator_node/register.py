@@ -15,6 +15,7 @@ from regulator_node.register_escalations import apply_escalation_decision, apply
 from regulator_node.register_labels import apply_label_decision, apply_labels, label_indexes_of, region_of_account
 from shared.database import Transaction
 from shared.identifiers import id_bytes
+from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import decision_pb2, entry_pb2, filing_pb2
 from shared.provisions.regions import NATION
 
@@ -173,7 +174,7 @@ def _filing_row(
         filing.organisation_name,
         filing.subject_region,
         filed_time,
-        filing.effective_time.ToMicroseconds(),
+        micros_of(filing.effective_time),
         None,
         WITHDRAWN if filing.action == filing_pb2.FILING_ACTION_WITHDRAW else FILED,
         "",

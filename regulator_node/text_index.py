@@ -34,10 +34,14 @@ _DENSE: Final = (
 )
 _DENSE_WORD: Final = re.compile(f"[{_DENSE}]+")
 _PLAIN: Final = re.compile("[\u4e00-\u9fff]+")
-_RUNS: Final = re.compile(f"[{_DENSE}]+|[^{_DENSE}]+")
+_FOLDED: Final = re.compile("[\u4e00-\u9fff0-9a-z ]+")
+_SPARSE_RUNS: Final = re.compile(f"[^{_DENSE}]+").findall
+_PAIRS: Final = re.compile(f"(?=([{_DENSE}].|.[{_DENSE}]))", re.DOTALL).findall
 
 BEGINNINGS: Final = (1, 2, 3, 4, 6, 8, 12)
 """Lengths, in characters, of the beginnings of a word that are tokens of its name."""
+
+_LENGTHS: Final = [[length for length in BEGINNINGS if length <= whole] for whole in range(BEGINNINGS[-1] + 1)]
 
 LOG_INDEX_BITS: Final = 48
 """Low bits of a row number of the index on SQLite, which hold the log index; above them is the province's prefix."""
@@ -90,24 +94,17 @@ def _name_tokens(name: str) -> Iterable[str]:
     if _PLAIN.fullmatch(name):
         # Most names: one word of ideographs that are in their only spelling. Bulk filing calls this for every row.
         return map(add, name, name[1:])
-    return chain.from_iterable(map(_word_tokens, searchable(name).split()))
+    words = name if _FOLDED.fullmatch(name) else searchable(name)
+    return chain.from_iterable(map(_word_tokens, words.split()))
 
 
 def _word_tokens(word: str) -> Iterable[str]:
-    if _DENSE_WORD.fullmatch(word):
-        return map(add, word, word[1:])
-    return chain(_pairs(word), *map(_beginnings, _RUNS.findall(word)))
-
-
-def _pairs(word: str) -> Iterable[str]:
     # A pair across the seam of scripts counts too, so that "A股" is found by its two characters.
-    return (pair for pair in map(add, word, word[1:]) if _DENSE_WORD.search(pair))
+    return chain(_PAIRS(word), *map(_beginnings, _SPARSE_RUNS(word)))
 
 
-def _beginnings(run: str) -> Iterable[str]:
-    if _DENSE_WORD.match(run):
-        return ()
-    return (run[:length] for length in BEGINNINGS if length <= len(run))
+def _beginnings(run: str) -> list[str]:
+    return [run[:length] for length in _LENGTHS[min(len(run), BEGINNINGS[-1])]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +148,8 @@ def parse_query(text: str) -> TextQuery:
 
 
 def _query_tokens(word: str) -> Iterable[str]:
-    runs = _RUNS.findall(word)
-    longest = (list(_beginnings(run))[-1:] for run in runs)
-    return chain(_pairs(word), *longest)
+    longest = (_beginnings(run)[-1:] for run in _SPARSE_RUNS(word))
+    return chain(_PAIRS(word), *longest)
 
 
 def _pattern(word: str) -> re.Pattern[str]:

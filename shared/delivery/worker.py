@@ -170,15 +170,16 @@ class DeliveryWorker:
         self._cursor = 0
         try:
             while True:
+                # Read and signed while others are under way, so that it can follow as soon as one of them ends.
                 batch = await self._next_batch(frozenset().union(*(batch.accounts for batch, _ in under_way)))
-                if batch is not None:
-                    sent = True
-                    under_way.append((batch, asyncio.create_task(self._deliver(batch))))
-                if not under_way:
+                if batch is None and not under_way:
                     return sent
                 if batch is None or len(under_way) >= WINDOW:
                     _, oldest = under_way.pop(0)
                     await oldest
+                if batch is not None:
+                    sent = True
+                    under_way.append((batch, asyncio.create_task(self._deliver(batch))))
         finally:
             for _, task in under_way:
                 task.cancel()
@@ -286,18 +287,19 @@ class DeliveryWorker:
                 ),
             )
         transaction.executemany(
-            "UPDATE outbox SET state = 1, log_index = ?, run_first_index = ?, batch_id = ?, batch_index = ?,"
-            " reason = NULL WHERE destination = ? AND sequence = ?",
+            "UPDATE outbox SET state = 1, log_index = sequence + ?, run_first_index = ?, batch_id = ?,"
+            " batch_index = sequence - ?, reason = NULL WHERE destination = ? AND sequence BETWEEN ? AND ?",
             [
                 (
-                    log_index,
-                    outcome.first_indexes[run],
+                    span.log_index - span.sequence,
+                    outcome.first_indexes[span.run],
                     batch.batch_id,
-                    position,
+                    span.sequence - span.position,
                     destination,
-                    batch.rows[position].sequence,
+                    span.sequence,
+                    span.sequence + span.length - 1,
                 )
-                for position, log_index, run in outcome.delivered
+                for span in _spans(batch.rows, outcome.delivered)
             ],
         )
         self._park(transaction, batch, outcome)
@@ -357,6 +359,31 @@ class DeliveryWorker:
 
 def _may_pass(error: BaseException) -> bool:
     return error.transient if isinstance(error, RemoteError) else isinstance(error, FilingnetError)
+
+
+@dataclass(slots=True)
+class _Span:
+    """Entries that follow one another in the stream, in the batch and in the log: the first one's places, how many."""
+
+    sequence: int
+    position: int
+    log_index: int
+    run: int
+    length: int
+
+
+def _spans(rows: Sequence[_Row], delivered: Sequence[tuple[int, int, int]]) -> list[_Span]:
+    # Nearly always the batch as a whole: its outcome is stored by one statement instead of hundreds.
+    spans: list[_Span] = []
+    begun, following = 0, None
+    for count, (position, log_index, run) in enumerate(delivered):
+        sequence = rows[position].sequence
+        if (sequence, position, log_index, run) != following:
+            spans.append(_Span(sequence, position, log_index, run, 0))
+            begun = count
+        following = (sequence + 1, position + 1, log_index + 1, run)
+        spans[-1].length = count - begun + 1
+    return spans
 
 
 @dataclass(slots=True)

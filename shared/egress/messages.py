@@ -56,7 +56,9 @@ class _Plan:
     messages: tuple[str, ...]
     message_lists: tuple[str, ...]
     maps: tuple[tuple[str, FieldDescriptor, FieldDescriptor], ...]  # with key and value
-    texts_within: tuple[str, ...]  # those of messages that can hold texts
+    texts_within: tuple[str, ...]  # those of messages that can hold texts and stand for themselves
+    choices_within: tuple[str, ...]  # oneofs of which a message that can hold texts may be chosen
+    textless: frozenset[str]  # members of these oneofs that hold none, or are texts and read as such
     simple: bool  # neither lists nor maps hold texts
 
 
@@ -93,6 +95,9 @@ def _read_texts(message: Any, path: str, broken: list[Violation]) -> None:
     for name in plan.texts_within:
         if message.HasField(name):
             _read_texts(getattr(message, name), f"{path}{name}.", broken)
+    for oneof in plan.choices_within:
+        if (chosen := message.WhichOneof(oneof)) is not None and chosen not in plan.textless:
+            _read_texts(getattr(message, chosen), f"{path}{chosen}.", broken)
 
 
 def _read_map(entries: Any, key: FieldDescriptor, value: FieldDescriptor, path: str, broken: list[Violation]) -> None:
@@ -116,13 +121,18 @@ def _plan(descriptor: Descriptor) -> _Plan:
     nested = [(field, field.message_type) for field in fields if field.message_type is not None]
     maps = [(field.name, entry) for field, entry in nested if entry.GetOptions().map_entry]
     messages = [field for field, kind in nested if not kind.GetOptions().map_entry]
+    within = [field for field in messages if not field.is_repeated and _holds_texts(field.message_type)]
+    choices = {field.containing_oneof.name: field.containing_oneof for field in within if field.containing_oneof}
+    members = {field.name for oneof in choices.values() for field in oneof.fields}
     return _Plan(
         tuple(field.name for field in texts if not field.is_repeated),
         tuple(field.name for field in texts if field.is_repeated),
         tuple(field.name for field in messages if not field.is_repeated),
         tuple(field.name for field in messages if field.is_repeated),
         tuple((name, entry.fields_by_name["key"], entry.fields_by_name["value"]) for name, entry in maps),
-        tuple(field.name for field in messages if not field.is_repeated and _holds_texts(field.message_type)),
+        tuple(field.name for field in within if field.containing_oneof is None),
+        tuple(choices),
+        frozenset(members - {field.name for field in within}),
         simple=not maps and not any(field.is_repeated for field in [*texts, *messages]),
     )
 

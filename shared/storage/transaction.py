@@ -90,7 +90,7 @@ class EndedCursor:
         raise RuntimeError("a transaction was used after its work had returned")
 
 
-def insert_statement(table: str, columns: Sequence[str]) -> str:
-    """Returns the INSERT of one row, with `?` for each column."""
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - names out of the program
+def insert_statement(table: str, columns: Sequence[str], rows: int = 1) -> str:
+    """Returns the INSERT of one row, or of so many at once, with `?` for each value."""
+    marks = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * rows)}"  # noqa: S608 - names out of the program
