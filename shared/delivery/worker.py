@@ -42,7 +42,7 @@ from shared.evidence.keys import SigningKey
 from shared.evidence.rejections import verify_rejection
 from shared.pb.filingnet.network.v1 import evidence_pb2, intake_service_pb2
 
-MAX_ENTRIES = 500
+MAX_ENTRIES = 1000
 MAX_BYTES = 2 * 1024 * 1024
 WINDOW = 2
 DEADLINE_SECONDS = 60.0
