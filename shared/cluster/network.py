@@ -156,8 +156,11 @@ class Cluster:
         """All providers."""
         return tuple(node for node in self.nodes.values() if isinstance(node, ProviderNode))
 
-    async def start(self) -> None:
+    async def start(self, on_serving: Callable[[str], None] = lambda _: None) -> None:
         """Founds the nation, lets every other node join, and serves them all; nodes that are made are only served.
+
+        Args:
+            on_serving: told the name of each node once it serves.
 
         Raises:
             FilingnetError: which node failed, how, and where its log is. Every process is gone then.
@@ -168,11 +171,12 @@ class Cluster:
             await self._make(self.nation, self.nation.plan.found(self.folder, self._certificate_lifetime_hours))
             await self.nation.start()
             self.write_state()
+            on_serving(NATION_NAME)
             others = [node for node in self.nodes.values() if node.name != NATION_NAME]
             await self._make_tokens(others)
             # Providers come last: one that finds its regulator at the first try does not begin with a wait.
             for group in (self.regulators[1:], self.providers):
-                await together(self._join(node) for node in group)
+                await together(self._join(node, on_serving) for node in group)
         except BaseException:
             await self.close(remove=False)
             raise
@@ -408,10 +412,11 @@ class Cluster:
             for node in missing:
                 await write_token(operator, node.plan, self.folder, list(self.nodes).index(node.name))
 
-    async def _join(self, node: Node) -> None:
+    async def _join(self, node: Node, on_serving: Callable[[str], None] = lambda _: None) -> None:
         await self._make(node, node.plan.join(self.folder))
         await node.start()
         self.write_state()
+        on_serving(node.name)
 
     async def _join_late(self, plan: NodePlan) -> None:
         node = self._add(plan)
