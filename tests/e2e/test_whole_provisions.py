@@ -280,6 +280,9 @@ async def test_answer_2_what_a_province_leaves_undecided_is_decided_by_the_natio
     cluster.advance(case.due_time - cluster.now() + MINUTE)
     risen = await officer.case(case.jurisdiction, case.case_id)
     assert (CaseState.AT_NATION, "regulator/100000") == (risen.case.state, risen.case.responsible)
+    overdue = await audit_all(cluster, "overdue")
+    assert [(0, []), (0, [])] == [(each.parties.get("province", 0), each.findings) for each in overdue.balances]
+    assert all(each.parties["nation"] >= 1 for each in overdue.balances)
     with pytest.raises(FailedPrecondition) as refused:
         await officer.decide_case(CaseVerdict(case.case_id, EscalationOutcome.DISMISSED, "no_violation"))
     assert "CASE_ELSEWHERE" == refused.value.reason
