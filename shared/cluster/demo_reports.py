@@ -148,7 +148,7 @@ class ReportDesk:
         """Lets the time of a report run out, has an officer order a measure, and carries it out."""
         report = self._taken().report
         assert report.settle_due_time is not None
-        self._scene.move_to(report.settle_due_time + timedelta(minutes=1), "the time to settle a report runs out")
+        self._scene.move_to(report.settle_due_time + timedelta(minutes=1), "a report falls overdue")
         with stage(self._scene.say, "waiting for the report to leave for the province by itself"):
             case = await self._case(CaseKind.REPORT)
             self._scene.note("clock", f"the report leaves for {case.responsible}: {case.cause.name.lower()}")

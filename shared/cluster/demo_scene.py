@@ -86,7 +86,7 @@ class Scene:
         """Moves the simulated time forward to a moment, and says so."""
         by = max(moment - self.cluster.now(), timedelta(0))
         now = self.cluster.advance(by)
-        self.say(f"SIMULATED TIME moves by {_span(by)} to {now:%Y-%m-%d %H:%M} UTC: {why}")
+        self.say(f"SIMULATED TIME moves {_span(by)} on, to {now:%Y-%m-%d %H:%M} UTC: {why}")
 
     async def gate(self, name: str, act: PublicationAct, *, is_news: bool) -> GateAnswer:
         """Asks the gate of its provider whether an account may do something now."""
