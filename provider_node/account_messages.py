@@ -106,6 +106,8 @@ def status_to_wire(status: NodeStatus) -> node_service_pb2.GetStatusResponse:
         message.licence_number = status.licence.number
         message.licence_end_time.FromDatetime(status.licence.end_time)
     message.certificate_expire_time.FromDatetime(status.certificate_expire_time)
+    if status.simulated_time is not None:
+        message.simulated_time.FromDatetime(status.simulated_time)
     return message
 
 

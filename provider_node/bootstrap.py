@@ -58,6 +58,7 @@ from shared.pb.filingnet.provider.v1 import (
 from shared.provisions.verification import IdentityVerifier, load_verifier
 from shared.server import NodeServer
 from shared.serving import serve_until_told
+from shared.simulated_clock import SimulatedClock, clock_from
 from shared.trust.authentication import Authenticator
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
@@ -72,7 +73,8 @@ class Parts:
 
     Attributes:
         settings: see ProviderSettings.
-        clock: tells the time.
+        clock: tells the time by which the provisions are judged.
+        trust_clock: tells the machine's time, by which certificates and tokens are judged.
         database: everything but identities.
         vault: the identities.
         verifier: verifies them.
@@ -84,6 +86,7 @@ class Parts:
 
     settings: ProviderSettings
     clock: Clock
+    trust_clock: Clock
     database: Database
     vault: Vault
     verifier: IdentityVerifier
@@ -98,12 +101,13 @@ class Parts:
         await self.database.close()
 
 
-async def open_parts(settings: ProviderSettings, clock: Clock) -> Parts:
+async def open_parts(settings: ProviderSettings, clock: Clock, trust_clock: Clock | None = None) -> Parts:
     """Opens the keys, the vault and the database, and checks that they belong together.
 
     Args:
         settings: of the node.
         clock: tells the time.
+        trust_clock: tells the machine's time; None for the same.
 
     Returns:
         The parts, to be closed.
@@ -130,7 +134,7 @@ async def open_parts(settings: ProviderSettings, clock: Clock) -> Parts:
         await vault.close()
         await database.close()
         raise
-    return Parts(settings, clock, database, vault, verifier, view, credentials, key, backend_ca)
+    return Parts(settings, clock, trust_clock or clock, database, vault, verifier, view, credentials, key, backend_ca)
 
 
 class Provider:
@@ -213,7 +217,7 @@ class Provider:
         parts = self._parts
         authenticator = Authenticator(
             directory=lambda: parts.view.directory,
-            clock=parts.clock,
+            clock=parts.trust_clock,
             jurisdiction=parts.settings.jurisdiction,
             local_role=Role.BACKEND,
             backend_token=parts.settings.backend_token_hash(),
@@ -248,13 +252,20 @@ class Provider:
 
     def _upkeep(self) -> dict[str, Callable[[], Awaitable[object]]]:
         parts = self._parts
-        return {
+        upkeep: dict[str, Callable[[], Awaitable[object]]] = {
             "delivery": self._link.run,
-            "certificate": partial(parts.credentials.renew_for_ever, self.membership.renew, parts.clock),
+            "certificate": partial(parts.credentials.renew_for_ever, self.membership.renew, parts.trust_clock),
             "trusted CAs": self.membership.trust_for_ever,
             "reports and measures": self._oversight.clock.run,
             "licence": partial(watch_licence, self._standing, parts.view.changes, parts.clock),
         }
+        if isinstance(parts.clock, SimulatedClock):
+            upkeep["simulated time"] = partial(parts.clock.watch, self._time_moved)
+        return upkeep
+
+    def _time_moved(self) -> None:
+        self._oversight.changes.notify()
+        self._parts.view.changes.notify()
 
 
 async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str]], None]) -> None:
@@ -269,6 +280,6 @@ async def serve(settings: ProviderSettings, announce: Callable[[Mapping[str, str
     """
 
     async def make() -> Provider:
-        return Provider(await open_parts(settings, system_clock))
+        return Provider(await open_parts(settings, clock_from(settings.simulated_time_file), system_clock))
 
     await serve_until_told(settings, "provider node", make, announce)

@@ -48,6 +48,8 @@ def status(data: DataFolder, as_json: AsJson = False) -> None:
         f" certificate until {found.certificate_expire_time:%Y-%m-%d %H:%M} UTC"
     )
     typer.echo(_licence_line(found))
+    if found.simulated_time is not None:
+        typer.echo(f"its time is simulated: it takes it for {found.simulated_time:%Y-%m-%d %H:%M} UTC")
     rows = [row_of(destination) for destination in found.destinations]
     cli.print_rows(rows, columns=DESTINATION_COLUMNS, as_json=False)
 

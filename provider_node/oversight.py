@@ -26,13 +26,14 @@ from shared.server import NodeServer
 
 @dataclass(frozen=True, slots=True)
 class Oversight:
-    """The use cases of public supervision, and their clock."""
+    """The use cases of public supervision, their clock, and what wakes it."""
 
     measures: Measures
     appeals: Appeals
     orders: Orders
     reports: Reports
     clock: ReportClock
+    changes: Changes
 
     @classmethod
     def of(
@@ -63,6 +64,7 @@ class Oversight:
             orders=Orders(writes, standing, clock),
             reports=Reports(writes, vault, standing, clock),
             clock=ReportClock(writes, measures, standing, changes, clock),
+            changes=changes,
         )
 
     def add_to(self, server: NodeServer) -> None:

@@ -14,6 +14,7 @@ from shared.database import Database, Transaction
 from shared.delivery.outbox import DestinationStatus, destination_statuses
 from shared.network import NetworkView
 from shared.provisions.licences import Licence
+from shared.simulated_clock import simulated_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class NodeStatus:
         accounts: how many there are at this node.
         licence: None where the directory has none (Art. 4).
         licence_renewal_due: whether it is time to ask for its renewal.
+        simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
     """
 
     name: str
@@ -36,6 +38,7 @@ class NodeStatus:
     software_version: str
     licence: Licence | None
     licence_renewal_due: bool
+    simulated_time: datetime | None
 
 
 class StatusReader:
@@ -84,4 +87,5 @@ class StatusReader:
             software_version=version("filingnet"),
             licence=standing.licence,
             licence_renewal_due=renewal_due(standing, self._clock()),
+            simulated_time=simulated_time(self._clock),
         )

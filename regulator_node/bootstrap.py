@@ -58,6 +58,7 @@ from shared.pb.filingnet.regulator.v1 import (
 )
 from shared.server import NodeServer
 from shared.serving import serve_until_told
+from shared.simulated_clock import SimulatedClock, clock_from
 from shared.trust.authentication import Authenticator
 from shared.trust.authority import Authority
 from shared.trust.callers import Role
@@ -78,7 +79,8 @@ class Parts:
 
     Attributes:
         settings: see RegulatorSettings.
-        clock: tells the time.
+        clock: tells the time by which the provisions are judged.
+        trust_clock: tells the machine's time, by which certificates and tokens are judged.
         database: the register.
         view: the documents held.
         credentials: the TLS key and certificate.
@@ -89,6 +91,7 @@ class Parts:
 
     settings: RegulatorSettings
     clock: Clock
+    trust_clock: Clock
     database: Database
     view: NetworkView
     credentials: Credentials
@@ -97,12 +100,13 @@ class Parts:
     authority: Authority | None
 
 
-async def open_parts(settings: RegulatorSettings, clock: Clock) -> Parts:
+async def open_parts(settings: RegulatorSettings, clock: Clock, trust_clock: Clock | None = None) -> Parts:
     """Opens the keys and the register, and checks that they belong together.
 
     Args:
         settings: of the node.
         clock: tells the time.
+        trust_clock: tells the machine's time; None for the same.
 
     Returns:
         The parts; their database is to be closed.
@@ -124,7 +128,7 @@ async def open_parts(settings: RegulatorSettings, clock: Clock) -> Parts:
     except BaseException:
         await database.close()
         raise
-    return Parts(settings, clock, database, view, credentials, register_log, Changes(), authority)
+    return Parts(settings, clock, trust_clock or clock, database, view, credentials, register_log, Changes(), authority)
 
 
 class Regulator:
@@ -143,7 +147,7 @@ class Regulator:
         self.membership = Membership(parts.view, parts.credentials)
         self._office = _office(parts, parts.authority) if parts.authority is not None else None
         self._witness = Witness(parts.register_log, parts.clock)
-        self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.clock)
+        self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
         self._cases = self._make_cases()
         self._intake = self._make_intake()
@@ -196,7 +200,7 @@ class Regulator:
         parts, jurisdiction = self._parts, self._parts.settings.jurisdiction
         authenticator = Authenticator(
             directory=lambda: parts.view.directory,
-            clock=parts.clock,
+            clock=parts.trust_clock,
             jurisdiction=jurisdiction,
             local_role=Role.OPERATOR,
             officer_tokens=self._officers.caller,
@@ -284,9 +288,12 @@ class Regulator:
         parts = self._parts
         following = Following(parts.database, parts.view, self.membership.peer, parts.log_changes, parts.clock)
         upkeep: dict[str, Callable[[], Awaitable[object]]] = {
-            "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.clock),
+            "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.trust_clock),
             "trusted CAs": self.membership.trust_for_ever,
         }
+        if isinstance(parts.clock, SimulatedClock):
+            # Nobody here sleeps until something is due: what follows from the time is computed when it is asked for.
+            upkeep["simulated time"] = partial(parts.clock.watch, lambda: None)
         if parts.database.dialect == "postgresql":
             upkeep["documents of other processes"] = parts.view.refresh_for_ever
             upkeep["log of other processes"] = self._watch_log
@@ -299,7 +306,9 @@ class Regulator:
     async def _renew(self, certificate_request: str) -> str:
         parts = self._parts
         if parts.authority is not None:
-            return await issue_own(parts.database, parts.authority, certificate_request, parts.settings, parts.clock)
+            return await issue_own(
+                parts.database, parts.authority, certificate_request, parts.settings, parts.trust_clock
+            )
         return await self.membership.renew(certificate_request)
 
     async def _watch_log(self) -> None:
@@ -324,7 +333,7 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
     """
 
     async def make() -> Regulator:
-        return Regulator(await open_parts(settings, system_clock))
+        return Regulator(await open_parts(settings, clock_from(settings.simulated_time_file), system_clock))
 
     await serve_until_told(settings, "data of a regulator", make, announce)
 
@@ -338,6 +347,7 @@ def _office(parts: Parts, authority: Authority) -> NationalOffice:
         office_settings(parts.settings),
         parts.clock,
         on_change=parts.log_changes.notify,
+        trust_clock=parts.trust_clock,
     )
 
 

@@ -27,7 +27,7 @@ from shared.client.officer import (
     MeasureKind,
     ProviderFigures,
 )
-from shared.clock import micros, system_clock
+from shared.clock import micros
 
 cases_app = typer.Typer(
     name="cases", help="Reports, complaints and appeals: list, assign, decide.", no_args_is_help=True
@@ -272,13 +272,14 @@ def conservation(
     from regulator_node.conservation import Balance, audit_conservation
     from regulator_node.settings import MIGRATIONS, RegulatorSettings
     from shared.database import open_database
+    from shared.simulated_clock import clock_from
 
     settings = RegulatorSettings.load(data)
 
     async def audit() -> Balance:
         database = open_database(settings.database, MIGRATIONS)
         try:
-            return await audit_conservation(database, micros(system_clock()))
+            return await audit_conservation(database, micros(clock_from(settings.simulated_time_file)()))
         finally:
             await database.close()
 

@@ -84,6 +84,8 @@ def status(access: Access, as_json: AsJson = False) -> None:
     fields = dataclasses.asdict(state)
     replicas = fields.pop("replicas")
     del fields["checkpoint"]
+    if state.simulated_time is None:
+        del fields["simulated_time"]
     cli.print_rows(
         [{"state": name.replace("_", " "), "value": value} for name, value in fields.items()],
         columns=("state", "value"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 
@@ -57,6 +57,7 @@ class NationalOffice:
         settings: see OfficeSettings.
         clock: tells the time.
         on_change: called after each change, to wake those who follow the log.
+        trust_clock: tells the machine's time, by which tokens and certificates hold; None for the same.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class NationalOffice:
         settings: OfficeSettings,
         clock: Clock,
         on_change: Callable[[], None],
+        trust_clock: Clock | None = None,
     ) -> None:
         self._database = database
         self._log = log
@@ -75,6 +77,7 @@ class NationalOffice:
         self._authority = authority
         self._settings = settings
         self._clock = clock
+        self._trust_clock = trust_clock or clock
         self._on_change = on_change
 
     async def found(self, own: directory_pb2.Node, policy: policy_pb2.Policy) -> None:
@@ -118,7 +121,7 @@ class NationalOffice:
         place = self._place(node_name, jurisdiction, licence)
         if self._view.directory.node(node_name) is not None:
             raise AlreadyExists(f"{node_name} has joined already: choose another name", "NODE_EXISTS")
-        expires = self._clock() + timedelta(hours=lifetime_hours or DEFAULT_TOKEN_HOURS)
+        expires = self._trust_clock() + timedelta(hours=lifetime_hours or DEFAULT_TOKEN_HOURS)
         text, secret_hash = make_token(
             EnrolmentToken(self._settings.join_endpoint, node_name, place, self._authority.certificate_pem)
         )
@@ -164,7 +167,7 @@ class NationalOffice:
             InvalidInput: the request does not fit the token.
             AlreadyExists: the node joined with another token.
         """
-        now = self._clock()
+        now, certified = self._clock(), self._trust_clock()
         digest = keys_digest(request)
 
         def work(transaction: Transaction) -> str:
@@ -181,12 +184,12 @@ class NationalOffice:
                 if bytes(used) == digest:
                     return str(chain)
                 raise Unauthenticated("the token was used: ask an officer for a new one", "TOKEN_INVALID")
-            if micros(now) >= expires:
+            if micros(certified) >= expires:
                 raise Unauthenticated("the token has ended: ask an officer for a new one", "TOKEN_EXPIRED")
             check_enrolment(request, node)
             if any(member.name == node for member in _newest(transaction, "directory").directory.nodes):
                 raise AlreadyExists(f"{node} has joined already with another token", "NODE_EXISTS")
-            issued = self._issue(transaction, request.certificate_request, node, request.endpoint, now)
+            issued = self._issue(transaction, request.certificate_request, node, request.endpoint, certified)
             member = _member(node, jurisdiction, title, licence, request, now)
             self._change(transaction, lambda directory: _replace_node(directory, member), now)
             transaction.execute(
@@ -210,7 +213,7 @@ class NationalOffice:
         Raises:
             InvalidInput when the request names another node or is not P-256.
         """
-        now = self._clock()
+        now = self._trust_clock()
         node = self._view.directory.node(name)
         endpoint = node.endpoint if node is not None else ""
         return await self._database.write(
@@ -225,7 +228,7 @@ class NationalOffice:
         Raises:
             InvalidInput when the request names another post or is not P-256.
         """
-        now = self._clock()
+        now = self._trust_clock()
         issued = self._authority.sign_officer_request(
             certificate_request, jurisdiction, role, post, timedelta(hours=lifetime_hours or DEFAULT_TOKEN_HOURS), now
         )
@@ -302,7 +305,8 @@ class NationalOffice:
         change(directory)
         directory.version += 1
         directory.issue_time.FromDatetime(now)
-        ended = [row for row in directory.denied_certificates if row.expire_time.ToDatetime(now.tzinfo) < now]
+        certified = self._trust_clock()
+        ended = [row for row in directory.denied_certificates if row.expire_time.ToDatetime(UTC) < certified]
         for row in ended:
             directory.denied_certificates.remove(row)
         self._state(transaction, [("directory", directory)], now)

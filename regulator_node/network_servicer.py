@@ -29,6 +29,7 @@ from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, policy_pb2
 from shared.pb.filingnet.regulator.v1 import network_service_pb2 as wire
 from shared.pb.filingnet.regulator.v1 import network_service_pb2_grpc
+from shared.simulated_clock import simulated_time
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.names import NATION
@@ -99,6 +100,9 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
             filings=register.filings,
         )
         response.certificate_expire_time.FromDatetime(affairs.credentials.expire_time)
+        moved = simulated_time(affairs.clock)
+        if moved is not None:
+            response.simulated_time.FromDatetime(moved)
         return response
 
     async def ListNodes(  # noqa: N802

@@ -64,6 +64,8 @@ class NodeSettings(BaseSettings):
     """From which level on the log is written."""
     shutdown_seconds: float = Field(default=20.0, ge=0, le=600)
     """How long calls under way may take when the node stops, in seconds."""
+    simulated_time_file: str = ""
+    """File that moves the node's time, see `shared.simulated_clock`; for demos and tests only, never in production."""
 
     @property
     def database(self) -> str:

@@ -240,6 +240,7 @@ class RegulatorStatus:
     Attributes:
         checkpoint: the newest of its own log, a C2SP signed note.
         filings: in the register, all revisions, own jurisdiction and copies.
+        simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
     """
 
     name: str
@@ -251,6 +252,7 @@ class RegulatorStatus:
     certificate_expire_time: datetime
     software_version: str
     filings: int
+    simulated_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

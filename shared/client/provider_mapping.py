@@ -122,6 +122,7 @@ def status_from_wire(message: node_service_pb2.GetStatusResponse) -> NodeStatus:
         licence_number=message.licence_number,
         licence_end_time=_optional_time(message, "licence_end_time"),
         licence_renewal_due=message.licence_renewal_due,
+        simulated_time=_optional_time(message, "simulated_time"),
     )
 
 

@@ -152,6 +152,7 @@ class NodeStatus:
         licence_number: of the provider's licence (Art. 4); empty where the directory has none.
         licence_end_time: when it lapses; None without one.
         licence_renewal_due: whether it is time to ask for its renewal; also after it lapsed.
+        simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
     """
 
     name: str
@@ -165,6 +166,7 @@ class NodeStatus:
     licence_number: str
     licence_end_time: datetime | None
     licence_renewal_due: bool
+    simulated_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from shared import cli
 from shared.cluster import demo as demo_run
+from shared.cluster.demo_layout import WIDTH
 from shared.cluster.demo_tables import print_result
 from shared.cluster.detached import NodeReport, look_at, running_nodes, stop_all
 from shared.cluster.network import Cluster
@@ -33,15 +34,17 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Keep the network's folder when the demo is done.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Files the real list of 366 news units through two providers and two provinces to the nation; well under a minute."""
+    """Files and labels the real list of 366 news units, and follows one report, in a whole network; under a minute."""
     result = cli.wait_for(_demo(keep))
     if as_json:
         cli.print_json(result)
     else:
-        print_result(result, Console())
+        terminal = Console()
+        print_result(result, terminal if terminal.is_terminal else Console(width=WIDTH))
         typer.echo(
-            "The units are real; their codes, the licences and all people are made up.\n"
-            f"Done in {result.seconds:.0f} s; nothing is left running. To have a network to try:\n"
+            "The units are real; their codes, the licences, all people and all that happens to them are made up.\n"
+            f"The nodes' time was simulated: {result.simulated_days:.0f} days were seen in {result.seconds:.0f} s.\n"
+            "Nothing is left running. To have a network to try:\n"
             "  make up      starts it in .network/ and says how to call it\n"
             "  make down    stops it"
         )
@@ -50,7 +53,7 @@ def demo(
 
 
 async def _demo(keep: bool) -> demo_run.DemoResult:
-    cluster = Cluster(provinces=demo_run.PROVINCES, providers=demo_run.PROVIDERS)
+    cluster = Cluster(provinces=demo_run.PROVINCES, providers=demo_run.PROVIDERS, simulated_time=True)
     done = False
     try:
         result = await demo_run.run_demo(cluster, _say)
@@ -59,7 +62,8 @@ async def _demo(keep: bool) -> demo_run.DemoResult:
         for note in getattr(error, "__notes__", ()):
             typer.echo(note, err=True)
         kept = f"data and logs are kept in {cluster.folder}"
-        typer.echo(f"{kept}: read the log that the error names, then try again", err=True)
+        mend = f"read the log that the error names, else those in {cluster.folder / 'logs'}, then try again"
+        typer.echo(f"{kept}: {mend}", err=True)
         raise
     finally:
         await cluster.close(remove=done and not keep)

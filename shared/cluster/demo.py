@@ -1,8 +1,10 @@
-"""The demo: the real list of news units is filed, from two providers by way of two provinces to the nation.
+"""The demo: the real list of news units is filed and labelled, and one report goes all the way.
 
 Nothing in it is played: five processes joined by the real enrolment, mTLS between them, the officers' and backends' own
-interfaces. It measures what it shows: bytes are counted on the wire, entries are read where they arrived, and the whole
-folder of the network, databases and logs, is searched for the people behind the accounts.
+interfaces. The one thing that is not as it would be is the time: what takes weeks is seen in seconds by moving the
+nodes' time, which is said wherever it is shown. It measures what it shows: bytes are counted on the wire, entries are
+read where they arrived, and the whole folder of the network, databases and logs, is searched for the people behind the
+accounts.
 """
 
 from __future__ import annotations
@@ -10,14 +12,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from shared import cli
 from shared.client.officer import Dimension, FilingFilter, OfficerClient, OfficerRole
+from shared.clock import system_clock
+from shared.cluster.demo_audit import Audit
 from shared.cluster.demo_filing import Applicant, OfficerDesk, ProviderDesk, applicants
+from shared.cluster.demo_labels import LabelDesk, Labels
+from shared.cluster.demo_reports import Oversight, ReportDesk
+from shared.cluster.demo_scene import ARRIVAL_SECONDS, FiledAccount, Moment, Say, Scene, stage
 from shared.cluster.network import Cluster
 from shared.cluster.process import Command, run_to_end
 from shared.cluster.watching import wait_until
@@ -26,10 +33,8 @@ from shared.errors import FilingnetError, Unavailable
 
 PROVINCES: Final = ("330000", "110000")
 PROVIDERS: Final = {"wave": "330000", "harbour": "110000"}
+DAY_SECONDS: Final = 86_400
 SEARCHED_TEXT: Final = "日报"
-ARRIVAL_SECONDS: Final = 120.0
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,11 @@ class DemoResult:
         counts: accounts at the nation by "jurisdiction", "subject_region", "category", "subject_kind" and "state".
         search: a search at the nation.
         receipt: of one filing.
+        labels: what became of labels.
+        oversight: what became of reports and measures.
+        moments: what happened to the report that was left alone, in simulated time.
+        simulated_days: by how many days the time was moved in all.
+        audits: of the conservation of reports, at every regulator.
         wire: what crossed the network.
         seconds: how long everything took.
     """
@@ -90,6 +100,11 @@ class DemoResult:
     counts: Mapping[str, Mapping[str, int]]
     search: Search
     receipt: Receipt
+    labels: Labels
+    oversight: Oversight
+    moments: Sequence[Moment]
+    simulated_days: float
+    audits: Sequence[Audit]
     wire: Wire
     seconds: float
 
@@ -98,7 +113,7 @@ async def run_demo(cluster: Cluster, say: Say) -> DemoResult:
     """Runs the demo on a network that was not started yet.
 
     Args:
-        cluster: with proxied links; it is started, and left running.
+        cluster: with proxied links and simulated time; it is started, and left running.
         say: tells a person what is being done.
 
     Returns:
@@ -109,25 +124,41 @@ async def run_demo(cluster: Cluster, say: Say) -> DemoResult:
     """
     begin = time.monotonic()
     everybody = applicants()
-    with _stage(
-        say, f"starting the nation, {len(cluster.regulators) - 1} provinces, {len(cluster.providers)} providers"
-    ):
-        await cluster.start()
+    whom = f"the nation, {len(cluster.regulators) - 1} provinces, {len(cluster.providers)} providers"
+    with stage(say, f"starting {whom}"), cli.progress("nodes started", len(cluster.nodes)) as advance:
+        await cluster.start(lambda _: advance(1))
     async with AsyncExitStack() as stack:
-        returned, account_ids = await fill(cluster, say, stack)
-        nation = await stack.enter_async_context(await cluster.nation.officer(OfficerRole.READER))
-        with _stage(say, "asking the nation"):
-            counts = {dimension.name.lower(): await _count(nation, dimension) for dimension in _DIMENSIONS}
-            search = await _search(nation)
-        with _stage(say, "verifying a receipt offline"):
-            receipt = await _verify_receipt(cluster, everybody[0].display_name, account_ids)
-    with _stage(say, "searching the wire, the databases and the logs for people"):
+        returned, accounts = await fill(cluster, say, stack)
+        scene = await _scene(cluster, say, accounts, stack)
+        with stage(say, "asking the nation"):
+            counts = {dimension.name.lower(): await _count(scene.nation, dimension) for dimension in _DIMENSIONS}
+            search = await _search(scene.nation)
+        with stage(say, "verifying a receipt offline"):
+            receipt = await _verify_receipt(cluster, everybody[0].display_name, accounts)
+        labels, oversight = await _provisions(scene)
+        await scene.audit("in the end")
+        simulated = (cluster.now() - system_clock()).total_seconds() / DAY_SECONDS
+    with stage(say, "searching the wire, the databases and the logs for people"):
         wire = await asyncio.to_thread(_look_at_wire, cluster, everybody)
     seconds = time.monotonic() - begin
-    return DemoResult(len(everybody), len(everybody) + returned, returned, counts, search, receipt, wire, seconds)
+    return DemoResult(
+        accounts=len(everybody),
+        filings=len(everybody) + returned,
+        returned=returned,
+        counts=counts,
+        search=search,
+        receipt=receipt,
+        labels=labels,
+        oversight=oversight,
+        moments=scene.moments,
+        simulated_days=round(simulated, 1),
+        audits=scene.audits,
+        wire=wire,
+        seconds=seconds,
+    )
 
 
-async def fill(cluster: Cluster, say: Say, stack: AsyncExitStack) -> tuple[int, dict[str, str]]:
+async def fill(cluster: Cluster, say: Say, stack: AsyncExitStack) -> tuple[int, dict[str, FiledAccount]]:
     """Files the sample through a network that serves, until the nation holds every filing and every decision.
 
     Args:
@@ -139,12 +170,12 @@ async def fill(cluster: Cluster, say: Say, stack: AsyncExitStack) -> tuple[int, 
         How many filings officers returned, and the accounts by display name.
     """
     everybody = applicants()
-    with _stage(say, f"filing {len(everybody)} public accounts; officers decide as they come in"):
-        returned, account_ids = await _file_and_decide(cluster, everybody, stack)
+    with stage(say, f"filing {len(everybody)} public accounts; officers decide as they come in"):
+        returned, accounts = await _file_and_decide(cluster, everybody, stack)
     filings = len(everybody) + returned
-    with _stage(say, f"waiting until the nation holds all {filings} filings and the decisions on them"):
+    with stage(say, f"waiting until the nation holds all {filings} filings and the decisions on them"):
         await _wait_for_nation(cluster, filings, accounts=len(everybody))
-    return returned, account_ids
+    return returned, accounts
 
 
 _DIMENSIONS: Final = (
@@ -156,39 +187,54 @@ _DIMENSIONS: Final = (
 )
 
 
-@contextmanager
-def _stage(say: Say, what: str) -> Iterator[None]:
-    say(what)
-    try:
-        yield
-    except BaseException as error:
-        error.add_note(f"this happened while {what}")
-        raise
-
-
 async def _file_and_decide(
     cluster: Cluster, everybody: Sequence[Applicant], stack: AsyncExitStack
-) -> tuple[int, dict[str, str]]:
+) -> tuple[int, dict[str, FiledAccount]]:
     """Lets providers file and officers decide at the same time; returns how many were returned, and the accounts."""
     with cli.progress("public accounts filed", len(everybody)) as advance:
-        providers, accounts = [], Counter[str]()
+        providers, shares = [], Counter[str]()
         for place, node in enumerate(cluster.providers):
             share = everybody[place :: len(cluster.providers)]
-            accounts[node.plan.jurisdiction] += len(share)
+            shares[node.plan.jurisdiction] += len(share)
             backend = await stack.enter_async_context(node.client())
-            providers.append(ProviderDesk(backend, share, lambda: advance(1)))
+            providers.append((node, backend, ProviderDesk(backend, share, lambda: advance(1))))
         officers = []
-        for jurisdiction, expected in accounts.items():
+        for jurisdiction, expected in shares.items():
             officer = await cluster.regulator(jurisdiction).officer(OfficerRole.REVIEWER)
             officers.append(OfficerDesk(await stack.enter_async_context(officer), jurisdiction, expected))
         async with asyncio.TaskGroup() as work:
-            for desk in providers:
+            for _, _, desk in providers:
                 work.create_task(desk.file_all())
                 work.create_task(desk.amend_returned())
             for office in officers:
                 work.create_task(office.decide_all())
-    account_ids = {name: account for desk in providers for name, account in desk.account_ids.items()}
-    return sum(office.returned for office in officers), account_ids
+    accounts = {
+        name: FiledAccount(account_id, node.name, backend, node.plan.jurisdiction)
+        for node, backend, desk in providers
+        for name, account_id in desk.account_ids.items()
+    }
+    return sum(office.returned for office in officers), accounts
+
+
+async def _scene(cluster: Cluster, say: Say, accounts: Mapping[str, FiledAccount], stack: AsyncExitStack) -> Scene:
+    officers = {
+        node.jurisdiction: await stack.enter_async_context(await node.officer(OfficerRole.REVIEWER, "desk-1"))
+        for node in cluster.regulators[1:]
+    }
+    nation = await stack.enter_async_context(await cluster.nation.officer(OfficerRole.READER))
+    anybody = await stack.enter_async_context(cluster.nation.public())
+    return Scene(cluster, say, accounts, officers, nation, anybody)
+
+
+async def _provisions(scene: Scene) -> tuple[Labels, Oversight]:
+    """Labels, then reports, in the order in which time moves on."""
+    labels, reports = LabelDesk(scene), ReportDesk(scene)
+    await labels.grant()
+    await labels.revoke()
+    await reports.take_in()
+    await reports.escalate()
+    await reports.appeal()
+    return await labels.lapse(), await reports.result()
 
 
 async def _wait_for_nation(cluster: Cluster, filings: int, accounts: int) -> None:
@@ -224,11 +270,11 @@ async def _search(nation: OfficerClient) -> Search:
     return Search(SEARCHED_TEXT, len(names), tuple(names[:8]))
 
 
-async def _verify_receipt(cluster: Cluster, display_name: str, account_ids: dict[str, str]) -> Receipt:
+async def _verify_receipt(cluster: Cluster, display_name: str, accounts: Mapping[str, FiledAccount]) -> Receipt:
     """Fetches one receipt and the keys from the provider's node, and has `filing-verify` judge them as a program."""
-    async with cluster.providers[0].client() as backend:
-        receipt = await backend.receipt(account_ids[display_name])
-        key_ring = await backend.key_ring()
+    account = accounts[display_name]
+    receipt = await account.backend.receipt(account.account_id)
+    key_ring = await account.backend.key_ring()
     files = cluster.folder / "receipt.bin", cluster.folder / "keys.json"
     files[0].write_bytes(receipt)
     files[1].write_text(key_ring, encoding="utf-8")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from shared.cluster.demo import DemoResult
+from shared.cluster.demo_layout import counts, indented, print_section
+from shared.cluster.demo_oversight_tables import print_audits, print_labels, print_moments, print_oversight
 from shared.provisions.policy import initial_policy
 from shared.provisions.regions import PROVINCES
 from shared.provisions.subjects import SubjectKind
@@ -31,37 +33,36 @@ def print_result(result: DemoResult, console: Console) -> None:
         console: where to print.
     """
     found, wire = result.search, result.wire
-    counts = (
+    dimensions = (
         ("分类备案 Accounts on file at the nation, by province where filed", "jurisdiction", _region),
         ("by region of the subject", "subject_region", _region),
         ("by category", "category", _category),
         ("by subject kind, Art. 7(4)", "subject_kind", _kind),
     )
-    for title, dimension, name in counts:
-        _print(console, title, _count_table(result.counts[dimension], name))
-    names = "".join(f"  {name}" for name in found.names)
-    _print(console, f"A search at the nation for {found.text}: {found.count} accounts, the newest of them", names)
-    verified = "\n".join(f"  {line}" for line in result.receipt.verified.splitlines())
-    _print(console, f"The receipt of {result.receipt.display_name}, {result.receipt.bytes:,} bytes, offline", verified)
-    _print(console, "What the wire carried", _rows(_wire_rows(result)))
+    for title, dimension, name in dimensions:
+        print_section(console, title, _count_table(result.counts[dimension], name))
+    title = f"A search at the nation for {found.text}: {found.count} accounts, the newest of them"
+    print_section(console, title, indented("  ".join(found.names)))
+    receipt = result.receipt
+    title = f"The receipt of {receipt.display_name}, {receipt.bytes:,} bytes, verified offline"
+    print_section(console, title, indented(receipt.verified))
+    print_labels(result.labels, console)
+    print_moments(result.moments, result.simulated_days, console)
+    print_oversight(result.oversight, console)
+    print_audits(result.audits, console)
+    print_section(console, "What the wire carried", counts(_wire_rows(result)))
     for file in wire.files_with_people:
-        _print(console, "A person was found in", file)
+        print_section(console, "A person was found in", file)
 
 
-def _print(console: Console, title: str, what: Table | str) -> None:
-    console.print(title, style="bold", highlight=False, soft_wrap=True)
-    console.print(what, highlight=False, soft_wrap=True, markup=False)
-    console.print()
-
-
-def _count_table(counts: Mapping[str, int], name: Callable[[str], str]) -> Table:
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def _count_table(found: Mapping[str, int], name: Callable[[str], str]) -> Table:
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     shown = ordered[:_MOST_ROWS] if len(ordered) > 2 * _MOST_ROWS else ordered
     rows = [(name(key), f"{count:,}") for key, count in shown]
     rest = [count for _, count in ordered[len(shown) :]]
     if rest:
         rows.append((f"{len(rest)} others", f"{sum(rest):,}"))
-    return _rows([*rows, ("total", f"{sum(counts.values()):,}")])
+    return counts([*rows, ("total", f"{sum(found.values()):,}")])
 
 
 def _wire_rows(result: DemoResult) -> list[tuple[str, str]]:
@@ -74,15 +75,6 @@ def _wire_rows(result: DemoResult) -> list[tuple[str, str]]:
         ("identity fields in the entries", f"{wire.identity_fields:,}"),
         (f"files that hold any of {wire.people_searched:,} people", f"{len(wire.files_with_people):,}"),
     ]
-
-
-def _rows(rows: Sequence[tuple[str, str]]) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in rows:
-        table.add_row(f"  {name}", value)
-    return table
 
 
 def _region(code: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -34,6 +35,7 @@ from shared.cluster.links import Links
 from shared.cluster.nodes import Node, ProviderNode, RegulatorNode
 from shared.cluster.ports import Ports
 from shared.cluster.proxy import Link
+from shared.cluster.simulated_time import SimulatedTime
 from shared.cluster.tap import Tap
 from shared.cluster.watching import (
     wait_until_delivered,
@@ -45,6 +47,7 @@ from shared.errors import NotFound
 from shared.provisions.regions import NATION
 
 DEFAULT_PROVINCES: Final = ("330000",)
+NO_TIME: Final = timedelta(0)
 DEFAULT_PROVIDERS: Final[Mapping[str, str]] = {"wave": "330000"}
 
 
@@ -61,6 +64,7 @@ class Cluster:
         databases: database URLs by node name; the others keep a file.
         environment: added to every node's, e.g. {"FILINGNET_LOG_LEVEL": "debug"}.
         certificate_lifetime_hours: how long certificates hold; 0 for the default.
+        simulated_time: whether `advance` can move the nodes' time; certificates stay on the machine's.
         keep: whether a temporary folder stays.
     """
 
@@ -75,6 +79,7 @@ class Cluster:
         databases: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         certificate_lifetime_hours: int = 0,
+        simulated_time: bool = False,
         keep: bool = False,
     ) -> None:
         self._temporary = folder is None
@@ -91,6 +96,7 @@ class Cluster:
         plans = plans or tuple(self._planned(provinces, providers))
         # A short path: the sockets of the nodes are in it, and a socket's path may have 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="filingnet-")) if folder is None else folder.absolute()
+        self._time = SimulatedTime(self.folder, wanted=simulated_time)
         self._background = BackgroundLoop()
         self.nodes: dict[str, Node] = {}
         """Every node by name, the nation first."""
@@ -150,8 +156,11 @@ class Cluster:
         """All providers."""
         return tuple(node for node in self.nodes.values() if isinstance(node, ProviderNode))
 
-    async def start(self) -> None:
+    async def start(self, on_serving: Callable[[str], None] = lambda _: None) -> None:
         """Founds the nation, lets every other node join, and serves them all; nodes that are made are only served.
+
+        Args:
+            on_serving: told the name of each node once it serves.
 
         Raises:
             FilingnetError: which node failed, how, and where its log is. Every process is gone then.
@@ -162,11 +171,12 @@ class Cluster:
             await self._make(self.nation, self.nation.plan.found(self.folder, self._certificate_lifetime_hours))
             await self.nation.start()
             self.write_state()
+            on_serving(NATION_NAME)
             others = [node for node in self.nodes.values() if node.name != NATION_NAME]
             await self._make_tokens(others)
             # Providers come last: one that finds its regulator at the first try does not begin with a wait.
             for group in (self.regulators[1:], self.providers):
-                await together(self._join(node) for node in group)
+                await together(self._join(node, on_serving) for node in group)
         except BaseException:
             await self.close(remove=False)
             raise
@@ -180,6 +190,30 @@ class Cluster:
         """Lets another provider join the running network."""
         await self._join_late(plan_provider(identifier, jurisdiction, self._databases))
         return self.provider(identifier)
+
+    def now(self) -> datetime:
+        """Returns what the nodes take for the time."""
+        return self._time.now()
+
+    def advance(self, by: timedelta = NO_TIME, *, days: float = 0, hours: float = 0) -> datetime:
+        """Moves the nodes' time forward; whatever is due by then happens by itself, within moments.
+
+        What any node is asked after this returned is judged by the new time. Certificates, tokens and connections stay
+        on the machine's time.
+
+        Args:
+            by: how far, e.g. until a moment: `cluster.advance(report.settle_due_time - cluster.now())`.
+            days: added to it.
+            hours: added to it.
+
+        Returns:
+            What the nodes take for the time now.
+
+        Raises:
+            FailedPrecondition: TIME_NOT_SIMULATED, the cluster was made without simulated_time=True.
+            InvalidInput: TIME_GOES_BACK.
+        """
+        return self._time.advance(by + timedelta(days=days, hours=hours))
 
     async def stop(self) -> dict[str, int]:
         """Stops every node that runs, those first that call others.
@@ -360,7 +394,7 @@ class Cluster:
 
     async def _environment(self, name: str) -> Mapping[str, str]:
         proxy = await self._links.environment(name) if self._links is not None else {}
-        return {**self._given_environment, **proxy}
+        return {**self._time.environment(), **self._given_environment, **proxy}
 
     def _shape_both(self, first: str, second: str, action: Callable[[Link], None]) -> None:
         self.shape(first, second, action)
@@ -378,10 +412,11 @@ class Cluster:
             for node in missing:
                 await write_token(operator, node.plan, self.folder, list(self.nodes).index(node.name))
 
-    async def _join(self, node: Node) -> None:
+    async def _join(self, node: Node, on_serving: Callable[[str], None] = lambda _: None) -> None:
         await self._make(node, node.plan.join(self.folder))
         await node.start()
         self.write_state()
+        on_serving(node.name)
 
     async def _join_late(self, plan: NodePlan) -> None:
         node = self._add(plan)

@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.client.officer import OfficerClient, OfficerRole
 from shared.client.provider import ProviderClient
+from shared.client.public import PublicClient
 from shared.cluster.background import BackgroundLoop
 from shared.cluster.layout import NodePlan
 from shared.cluster.process import READY_SECONDS, Command, NodeProcess, run_to_end
@@ -164,6 +165,10 @@ class RegulatorNode(Node):
     def client(self) -> OfficerClient:
         """Returns a client of its operator's socket."""
         return OfficerClient(self.socket)
+
+    def public(self) -> PublicClient:
+        """Returns a client of its public listener without any credentials, as anybody may have one."""
+        return PublicClient(self.public_address, ca=self.ca_pem(), server_name=self.name)
 
     def ca_pem(self) -> str:
         """Returns the CA certificates by which the network is known."""

@@ -6,7 +6,9 @@
         await filing_cluster.wait_until_nation_has(1)
 
 `filing_cluster` is a fresh network for one test: the nation, the province 330000 and the provider wave.
-`filing_cluster_factory` starts networks of another shape that live as long as the test module.
+`filing_cluster_factory` starts networks of another shape that live as long as the test module. With
+`simulated_time=True`, `cluster.advance(days=40)` lets weeks pass at once: deadlines, lapses and measures fall due by
+themselves, while certificates stay on the machine's time.
 
 The fixtures are plain functions and the cluster belongs to no event loop, so that they work with pytest-asyncio in
 either mode, with any loop scope, and in tests that are not asynchronous. The folder of a network goes with it unless

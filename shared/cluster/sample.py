@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from shared.provisions.label_rights import LabelBasis
+from shared.provisions.licences import LicenceClass
 from shared.provisions.subjects import SubjectKind
 
 _BY_KIND: Final = {
@@ -20,6 +22,13 @@ _BY_KIND: Final = {
     "broadcaster": (SubjectKind.PUBLIC_INSTITUTION, "culture_entertainment"),
     "press_or_broadcaster": (SubjectKind.PUBLIC_INSTITUTION, "current_political_news"),
     "government_website": (SubjectKind.PARTY_OR_GOVERNMENT, "government_services"),
+}
+_BASES: Final = {
+    "news_website": (LabelBasis.NEWS_WEBSITE, LicenceClass.PUBLISH),
+    "press": (LabelBasis.NEWS_UNIT, LicenceClass.PUBLISH),
+    "broadcaster": (LabelBasis.NEWS_UNIT, LicenceClass.PUBLISH),
+    "press_or_broadcaster": (LabelBasis.NEWS_UNIT, LicenceClass.PUBLISH),
+    "government_website": (LabelBasis.LICENSED_NON_NEWS_UNIT, LicenceClass.REPRINT),
 }
 _NAMED_FIELDS: Final = {
     "经济": "economy_finance",
@@ -52,6 +61,16 @@ class NewsUnit:
     def subject_kind(self) -> SubjectKind:
         """The kind of subject that most units of this group are."""
         return _BY_KIND[self.kind][0]
+
+    @property
+    def label_basis(self) -> LabelBasis:
+        """Why its account would be granted a label (Art. 7(2))."""
+        return _BASES[self.kind][0]
+
+    @property
+    def licence_class(self) -> LicenceClass:
+        """The class of licence that goes with this basis."""
+        return _BASES[self.kind][1]
 
     @property
     def usual_category(self) -> str:

@@ -82,6 +82,8 @@ class _Batch:
     rows: Sequence[_Row]
     signed: SignedBatch
     accounts: frozenset[str]
+    cosigned: int
+    """How much of the destination's log was known to be cosigned when the entries were read, before they were sent."""
 
     @property
     def batch_id(self) -> bytes:
@@ -140,6 +142,7 @@ class DeliveryWorker:
         )
         self._wake = asyncio.Event()
         self._cursor = 0
+        self._cosigned = 0
         self.recorded = Changes()
 
     def wake(self) -> None:
@@ -201,9 +204,11 @@ class DeliveryWorker:
         signed = await asyncio.to_thread(
             sign_batch, entries, self._route.origin, self._route.jurisdiction, self._route.key
         )
-        return _Batch(taken, signed, frozenset(row.account_id for row in taken))
+        return _Batch(taken, signed, frozenset(row.account_id for row in taken), self._cosigned)
 
     def _read_rows(self, transaction: Transaction) -> list[_Row]:
+        sizes = transaction.execute("SELECT final_size FROM destination WHERE name = ?", (self._route.destination,))
+        self._cosigned = sizes[0][0] if sizes else 0
         rows = transaction.execute(
             "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
             " ORDER BY sequence LIMIT ?",
@@ -263,8 +268,8 @@ class DeliveryWorker:
 
     def _record(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
         destination = self._route.destination
-        ((final_size,),) = transaction.execute("SELECT final_size FROM destination WHERE name = ?", (destination,))
-        if outcome.lowest_new < final_size:
+        # By what was cosigned before the batch was sent: a cosignature may overtake the answer.
+        if outcome.lowest_new < batch.cosigned:
             # Else it would be called final by its place in a log that another jurisdiction never saw.
             raise ProofError(
                 "The regulator filed anew at a place that was cosigned: its log was put back to an earlier state."

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from shared.client.officer import OfficerClient
 from shared.client.provider import ProviderClient
 from shared.cluster import made_up
 from shared.cluster.demo_filing import PERSONS
+from shared.cluster.demo_labels import LABEL_DAYS
+from shared.cluster.demo_reports import REPORTS
 from shared.cluster.detached import look_at
-from shared.cluster.sample import news_units
+from shared.cluster.sample import NewsUnit, news_units
 from shared.cluster.wire import files_that_hold, identity_fields_in_contracts, identity_fields_of, identity_values
 from shared.pb.filingnet.provider.v1 import subject_service_pb2
 from shared.provisions.subjects import SubjectKind
@@ -50,8 +53,8 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def test_the_demo_files_the_whole_list_to_the_nation_and_nobody_is_on_the_wire(folder: Path) -> None:
-    """Every row of the real list arrives, some after a correction, is provable offline, and betrays no person."""
+def test_the_demo_takes_the_whole_list_through_the_provisions_and_nobody_is_on_the_wire(folder: Path) -> None:
+    """Every row of the real list arrives and is labelled, one report goes all the way, and no person is betrayed."""
     done = filing_cluster_program("demo", "--json", environment={"TMPDIR": str(folder)})
     assert 0 == done.returncode, done.stderr
     result = json.loads(done.stdout)
@@ -66,12 +69,58 @@ def test_the_demo_files_the_whole_list_to_the_nation_and_nobody_is_on_the_wire(f
     assert PERSONS == counts["subject_kind"]["person"]
     assert len([unit for unit in units if "日报" in unit.name]) == result["search"]["count"]
     assert result["receipt"]["verified"].startswith("PROVEN")
+    assert_labels(result["labels"], units)
+    assert_oversight(result)
     wire: dict[str, Any] = result["wire"]
-    # Every filing, a decision on each of them, and the nation's own documents.
-    assert wire["entries"] > 2 * result["filings"]
+    # Every filing, a decision on each of them, a label for each unit, and the nation's own documents.
+    assert wire["entries"] > 2 * result["filings"] + len(units)
     assert wire["bytes"] > 100 * wire["entries"]
     assert (0, accounts, []) == (wire["identity_fields"], wire["people_searched"], wire["files_with_people"])
     assert [] == list(folder.iterdir())
+    said = [line for line in done.stderr.splitlines() if "SIMULATED TIME moves" in line]
+    assert 3 == len(said)
+
+
+def assert_labels(labels: Mapping[str, Any], units: Sequence[NewsUnit]) -> None:
+    """Every unit has the label of its kind; of the two special approvals one was revoked and one lapsed, for everybody."""
+    kinds = Counter(unit.kind for unit in units)
+    assert {
+        "news_website": {"publish_and_reprint": kinds["news_website"]},
+        "news_unit": {"publish_and_reprint": kinds["press"] + kinds["broadcaster"] + kinds["press_or_broadcaster"]},
+        "licensed_non_news_unit": {"reprint": kinds["government_website"]},
+        "special_approval": {"reprint": 2},
+    } == labels["by_basis"]
+    assert ["genuine", units[0].name] == labels["checked"][:2]
+    for ended in ("revoked", "lapsed"):
+        told = labels[ended]
+        assert {"allowed": True, "reason": "MAY_REPRINT"} == told["before"]
+        assert {"allowed": False, "reason": "NO_RIGHT_TO_REPRINT_NEWS"} == told["after"]
+        assert ended == told["told"]
+    assert {"granted": len(units), "revoked": 1, "lapsed": 1} == labels["by_state"]
+
+
+def assert_oversight(result: Mapping[str, Any]) -> None:
+    """All reports but one were settled in time; that one went all the way, and is with exactly one party at each audit."""
+    rates = {row["provider"]: row for row in result["oversight"]["on_time"]}
+    assert REPORTS == sum(row["reports"] for row in rates.values())
+    assert REPORTS - 1 == sum(row["settled_in_time"] for row in rates.values())
+    assert [1, 2, 0] == [rates["provider/wave"][name] for name in ("escalated", "orders_in_time", "orders_late")]
+    (measure,) = result["oversight"]["measures"]
+    assert ("suspend_updates", "overturned", 30) == (measure["kind"], measure["state"], measure["days"])
+    assert [True, False, True] == [answer["allowed"] for answer in measure["gate"]]
+    assert "UPDATES_SUSPENDED" == measure["gate"][1]["reason"]
+    assert "decided: verified" == measure["reporter_told"]
+    clock = [moment["what"] for moment in result["moments"] if moment["who"] == "clock"]
+    assert ["the report leaves for regulator/330000: settlement_overdue"] == clock
+    times = [moment["time"] for moment in result["moments"]]
+    assert sorted(times) == times
+    assert LABEL_DAYS <= result["simulated_days"] < LABEL_DAYS + 1
+    undecided, end = result["audits"]
+    for audit, party in ((undecided, "province"), (end, "nobody")):
+        found = {balance["regulator"]: balance for balance in audit["balances"]}
+        assert ["regulator/100000", "regulator/330000", "regulator/110000"] == list(found)
+        assert [[], [], []] == [balance["findings"] for balance in found.values()]
+        assert [{party: 1}, {party: 1}, {}] == [balance["parties"] for balance in found.values()]
 
 
 def test_a_demo_that_fails_says_what_failed_where_the_logs_are_and_what_to_do(folder: Path) -> None:
@@ -82,7 +131,8 @@ def test_a_demo_that_fails_says_what_failed_where_the_logs_are_and_what_to_do(fo
     (kept,) = folder.iterdir()
     lines = failed.stderr.splitlines()
     assert "this happened while starting the nation, 2 provinces, 2 providers" in lines
-    assert f"data and logs are kept in {kept}: read the log that the error names, then try again" in lines
+    (mend,) = [line for line in lines if line.startswith(f"data and logs are kept in {kept}: ")]
+    assert f"read the log that the error names, else those in {kept}/logs, then try again" in mend
     (error,) = [line for line in lines if line.startswith("error: ")]
     assert "regulator/100000 ended with exit code 1 before it was ready: " in error
     assert f"its log is {kept}/logs/regulator-100000.log" in error

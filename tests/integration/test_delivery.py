@@ -278,6 +278,27 @@ async def test_lasting_failure_waits_for_the_cap() -> None:
     assert [7.0] == waits
 
 
+async def test_a_cosignature_that_overtakes_the_answer_is_no_reason_to_doubt_it(
+    database: Database, register: Register
+) -> None:
+    """What was sent before another jurisdiction cosigned may lie below its cosignature: the nation can be that quick."""
+    await queue(database, made_up_filing())
+
+    async def overtaken(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        response = await register.send(request)
+        await database.write(
+            lambda transaction: transaction.execute(
+                "UPDATE destination SET final_size = 1 WHERE name = ?", (REGULATOR,)
+            )
+        )
+        return response
+
+    await worker_to(database, register, overtaken).drain()
+    assert [1] == await states(database)
+
+
 async def test_a_log_that_was_put_back_is_not_believed(database: Database, register: Register) -> None:
     """A new entry at a place that another jurisdiction had cosigned is no receipt: it would look final and never was."""
     await queue(database, made_up_filing())
