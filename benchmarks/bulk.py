@@ -51,7 +51,7 @@ async def bulk(filings: int, rounds: int) -> Comparison:
             floors.append(await asyncio.to_thread(_insert, rows, cluster.folder / "floor.db"))
     return Comparison(
         name="bulk filing, provider outbox → regulator acknowledgement",
-        detail=f"{filings:,} filings a round, {rounds} rounds, SQLite, batches of up to 500",
+        detail=f"{filings:,} filings a round, {rounds} rounds, SQLite, batches of up to 1,000",
         figure=Figure(rates),
         floor=Figure(floors),
         floor_name="the same rows into the same tables by the raw driver, same batches and sync",
