@@ -30,14 +30,14 @@ def leaves(ids: list[str], record_class: int = 1) -> list[bytes]:
     return [record_bytes(record_class, each, CEASED) for each in ids]
 
 
-def certificate(records: list[bytes], **changes: Any) -> disposal_pb2.DisposalCertificate:
+def certificate(of: list[bytes], **changes: Any) -> disposal_pb2.DisposalCertificate:
     """A good certificate of records, with changes."""
     made = disposal_pb2.DisposalCertificate(
         node=NODE,
         number=1,
         record_class=disposal_pb2.RECORD_CLASS_REPORT,
-        records=len(records),
-        root=disposal_root(records),
+        records=len(of),
+        root=disposal_root(of),
         policy_version=1,
         period=policy_pb2.Period(name="retention_report", amount=6, unit="PERIOD_UNIT_MONTHS", provenance=2),  # type: ignore[arg-type]
         actor="upkeep",
