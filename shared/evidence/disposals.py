@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -20,7 +20,9 @@ from shared.evidence.hashing import ProofError, UnusableProof, leaf_hash, leaf_h
 from shared.evidence.keys import SigningKey
 from shared.evidence.merkle import verify_inclusion
 from shared.evidence.ranges import inclusion_proof, root_of
+from shared.mapping.policy import period_from_wire
 from shared.pb.filingnet.network.v1 import disposal_pb2
+from shared.provisions.policy import PeriodUnit, initial_policy, period_end
 
 DISPOSAL_PREFIX: Final = b"filingnet disposal v1\n"
 """What a certificate's signature covers before it, so that it can stand for nothing else."""
@@ -161,6 +163,16 @@ def _check_records(
         raise ProofError("A record ceased to matter outside of the time that the certificate states.")
     if last > _nanos(certificate.disposed_time):
         raise ProofError("The certificate states that a record was disposed of before it ceased to matter.")
+    if _kept_until(certificate) > certificate.disposed_time.ToDatetime(datetime.UTC):
+        raise ProofError("The certificate states that a record was disposed of before its period was over.")
+
+
+def _kept_until(certificate: disposal_pb2.DisposalCertificate) -> datetime.datetime:
+    last, period = certificate.last_ceased_time.ToDatetime(datetime.UTC), period_from_wire(certificate.period)
+    if period.unit is PeriodUnit.WORKING_DAYS:
+        # The calendar is in the policy, which is not in the certificate.
+        return last
+    return period_end(replace(initial_policy(), periods=(period,)), period.name, last)
 
 
 def _nanos(time: Timestamp) -> int:

@@ -110,6 +110,7 @@ class Disposals:
         sources: the classes of records at this node.
         scopes: what a hold of this node may keep.
         clock: tells the time.
+        together: the most records of a certificate, up to 2,000.
     """
 
     def __init__(
@@ -121,8 +122,11 @@ class Disposals:
         sources: Sequence[RecordSource],
         scopes: frozenset[HoldScope],
         clock: Clock,
+        *,
+        together: int = MAX_RECORDS,
     ) -> None:
         self._database = database
+        self._together = together
         self._node = node
         self._key = key
         self._policies = policies
@@ -308,7 +312,7 @@ class Disposals:
         def work(transaction: Transaction) -> Summary | None:
             transaction.lock(_LOCK)
             holds = holds_in_force(transaction, now)
-            found = _collect(transaction, source, policies, holds, now, MAX_RECORDS)
+            found = _collect(transaction, source, policies, holds, now, self._together)
             if not found.records:
                 return None
             erase_what_is_freed(transaction, erase=True)

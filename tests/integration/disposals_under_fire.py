@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from shared import telemetry
-from shared.records import disposal
 from shared.records.disposal import UPKEEP
 from tests.integration.record_samples import disposals_over, plain_database, plant_reports, report_ids
 
@@ -15,11 +14,10 @@ TOGETHER = 20
 async def main(folder: str) -> None:
     """Disposes of a few at a time."""
     telemetry.configure("ERROR")
-    disposal.MAX_RECORDS = TOGETHER  # type: ignore[misc]
     database, ids = plain_database(Path(folder)), report_ids(4_000)
     await database.write(lambda transaction: plant_reports(transaction, ids))
     print(*ids, flush=True)  # noqa: T201 - read by the test
-    disposals, certified = disposals_over(database), 0
+    disposals, certified = disposals_over(database, together=TOGETHER), 0
     while True:
         for made in await disposals.dispose(UPKEEP, most=1):
             certified += made.records

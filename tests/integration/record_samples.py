@@ -10,6 +10,7 @@ from provider_node.record_sources import record_sources
 from provider_node.settings import MIGRATIONS
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction, open_database, sqlite_url
+from shared.evidence.disposals import MAX_RECORDS
 from shared.evidence.keys import SigningKey
 from shared.pb.filingnet.network.v1 import disposal_pb2
 from shared.provisions.policy import initial_policy
@@ -64,11 +65,10 @@ def plant_reports(transaction: Transaction, ids: Sequence[str], settled: datetim
         transaction.insert_many("report_statement", ("report_id", "position", "sealed"), [statement])
 
 
-def disposals_over(database: Database, clock: Clock = lambda: NOW, key: SigningKey | None = None) -> Disposals:
+def disposals_over(database: Database, clock: Clock = lambda: NOW, together: int = MAX_RECORDS) -> Disposals:
     """Disposals by the first policy."""
-    signing_key = key or SigningKey.generate()
-    policies = (initial_policy(),)
-    return Disposals(database, PROVIDER, signing_key, lambda: policies, record_sources(), SCOPES_OF_PROVIDER, clock)
+    key, policies, sources = SigningKey.generate(), (initial_policy(),), record_sources()
+    return Disposals(database, PROVIDER, key, lambda: policies, sources, SCOPES_OF_PROVIDER, clock, together=together)
 
 
 def record_id_of(record: bytes) -> str:

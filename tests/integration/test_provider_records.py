@@ -228,6 +228,19 @@ async def test_art_8_2_two_at_once_dispose_of_nothing_twice(made: Supervised) ->
     assert sorted(ids) == sorted(gone)
 
 
+async def test_art_8_2_a_node_disposes_by_itself(made: Supervised) -> None:
+    """Art. 8(2): nobody has to ask: the upkeep of a node finds what is due, and its certificate says that it was the node."""
+    disposals = disposals_of(made.provider)
+    await settled(made)
+    made.later(SEVEN_MONTHS)
+    upkeep = asyncio.create_task(disposals.run())
+    async with asyncio.timeout(60):
+        while not (found := await disposals.certificates(2**63 - 1, 10)):
+            pass
+    upkeep.cancel()
+    assert [(1, UPKEEP)] == [(each.number, each.actor) for each in found]
+
+
 async def test_art_8_2_the_log_verifies_after_a_disposal(made: Supervised) -> None:
     """Art. 8(2): what was told of a report and a measure stays in the log, and its receipt holds, after both are gone."""
     told, _, _ = await made.report()

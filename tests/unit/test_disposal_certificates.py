@@ -128,6 +128,10 @@ def test_art_8_2_nothing_is_disposed_of_before_it_ceased_to_matter() -> None:
     records = leaves(IDS)
     with pytest.raises(ProofError, match="before it ceased to matter"):
         verify_disposal(prove_disposal(sign_disposal(late, KEY), records).SerializeToString(), RING.lookup)
+    early = certificate(records)
+    early.disposed_time.FromDatetime(CEASED + timedelta(days=90))
+    with pytest.raises(ProofError, match="before its period was over"):
+        verify_disposal(prove_disposal(sign_disposal(early, KEY), records).SerializeToString(), RING.lookup)
     narrow = certificate(records)
     narrow.first_ceased_time.FromDatetime(CEASED + timedelta(days=1))
     narrow.last_ceased_time.FromDatetime(CEASED + timedelta(days=1))
