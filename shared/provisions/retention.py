@@ -20,6 +20,9 @@ from shared.provisions.measure_kinds import MeasureKind
 from shared.provisions.policy import Period, Policy, period_end_micros, policy_at_micros
 from shared.provisions.spans import FOREVER
 
+RECORD_RETENTION: Final = "record_retention"
+"""The period of every class for which a policy names no period of its own."""
+
 
 class RecordClass(IntEnum):
     """A class of records, with the numbers of the wire."""
@@ -34,7 +37,7 @@ class RecordClass(IntEnum):
 
     @property
     def period_name(self) -> str:
-        """The name of the period in the policy."""
+        """The name of its own period in the policy; where that has none, RECORD_RETENTION is meant."""
         return f"retention_{self.name.lower()}"
 
 
@@ -149,7 +152,7 @@ def retention_of(record_class: RecordClass, ceased_time: int, policies: Sequence
     if ceased_time >= FOREVER:
         return None
     for policy in _from_moment(policies, ceased_time):
-        period = _period(policy, record_class)
+        period = period_of(policy, record_class)
         if period is not None:
             start = max(ceased_time, policy.effective_micros)
             return Retention(period_end_micros(policy, period.name, start), policy.version, period)
@@ -184,9 +187,8 @@ def latest_ceased(record_class: RecordClass, policies: Sequence[Policy], at: int
     Returns:
         The latest moment, in microseconds, at which any of the policies' periods may begin and be over; -1 for none.
     """
-    name = record_class.period_name
-    named = [policy for policy in policies if _period(policy, record_class) is not None]
-    return max((_latest_start(policy, name, at) for policy in named), default=-1)
+    named = [(policy, period_of(policy, record_class)) for policy in policies]
+    return max((_latest_start(policy, period.name, at) for policy, period in named if period is not None), default=-1)
 
 
 def measure_ceased(measure: Measure, appeal: Appeal | None, policies: Sequence[Policy]) -> int:
@@ -223,9 +225,10 @@ def _from_moment(policies: Sequence[Policy], time: int) -> Iterator[Policy]:
     yield from (policy for policy in policies if in_force is None or policy.version >= in_force.version)
 
 
-def _period(policy: Policy, record_class: RecordClass) -> Period | None:
-    name = record_class.period_name
-    return next((period for period in policy.periods if period.name == name), None)
+def period_of(policy: Policy, record_class: RecordClass) -> Period | None:
+    """Returns the period for which a policy keeps the records of a class; None where it names none."""
+    named = {period.name: period for period in policy.periods}
+    return named.get(record_class.period_name) or named.get(RECORD_RETENTION)
 
 
 def _latest_start(policy: Policy, name: str, at: int) -> int:

@@ -35,6 +35,7 @@ from shared.provisions.retention import (
     Retention,
     judge_disposal,
     latest_ceased,
+    period_of,
 )
 from shared.provisions.spans import FOREVER
 from shared.records.certificate_rows import (
@@ -385,9 +386,7 @@ def _standing(
     transaction: Transaction, source: RecordSource, policies: Sequence[Policy], holds: Sequence[Hold], now: int
 ) -> Standing:
     policy = policy_at_micros(policies, now)
-    name = source.record_class.period_name
-    period = next((each for each in policy.periods if each.name == name), None) if policy else None
-    standing = Standing(source.record_class, period)
+    standing = Standing(source.record_class, period_of(policy, source.record_class) if policy else None)
     for record in _over(transaction, source, policies, now):
         verdict = judge_disposal(record, policies, holds, now)
         standing.due += verdict.disposable

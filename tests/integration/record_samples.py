@@ -34,8 +34,9 @@ def report_ids(count: int) -> list[str]:
 
 
 def words_of(report_id: str) -> bytes:
-    """What stands for the sealed words of a report: found nowhere else."""
-    return f"<{report_id.replace('-', '').upper()}>".encode() * 12
+    """What stands for the sealed words of a report: found nowhere else, and of many lengths."""
+    times = (3, 9, 26, 180)[int(report_id[:8], 16) % 4]
+    return f"<{report_id.replace('-', '').upper()}>".encode() * times
 
 
 def plant_reports(transaction: Transaction, ids: Sequence[str], settled: datetime = SETTLED) -> None:

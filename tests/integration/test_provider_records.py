@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from shared.identifiers import new_account_id
 from shared.provisions.retention import SCOPES_OF_PROVIDER, Hold, HoldScope, RecordClass
 from shared.records import erasure
 from shared.records.disposal import UPKEEP, Disposals
-from tests.integration.filing_samples import PROVIDER
+from tests.integration.filing_samples import NOW, PROVIDER
 from tests.integration.oversight_samples import ACTOR, DAY, WARN, Supervised, refusal, supervised
 from tests.integration.provider_samples import MadeUpProvider
 from tests.integration.record_samples import (
@@ -265,17 +265,30 @@ async def test_art_8_2_the_log_verifies_after_a_disposal(made: Supervised) -> No
 
 async def test_art_8_2_what_was_disposed_of_is_in_no_file_any_more(tmp_path: Path) -> None:
     """Art. 8(2): not even sealed: neither in the database file, in a free or a split page, nor in its write-ahead log."""
-    database, ids = plain_database(tmp_path), report_ids(1_500)
-    for report_id in ids:
-        await database.write(lambda transaction, each=report_id: plant_reports(transaction, [each]))  # type: ignore[misc]
+    database, ids = plain_database(tmp_path), report_ids(3_000)
+    over, fresh = ids[:1_000], ids[1_000:]
+    await database.write(lambda transaction: plant_reports(transaction, over))
+    await database.write(lambda transaction: plant_reports(transaction, fresh, NOW))
     disposals = disposals_over(database)
-    await hold(disposals, HoldScope.ESCALATION, ids[7])
-    lying = plain_files(tmp_path)
-    assert ids == [report_id for report_id in ids if words_of(report_id)[:34] in lying]
-    await disposals.dispose(UPKEEP)
-    left = plain_files(tmp_path)
+    await hold(disposals, HoldScope.ESCALATION, over[7])
+    assert ids == found_in(tmp_path, ids)
+    assert 999 == sum(each.records for each in await disposals.dispose(UPKEEP))
+    left = found_in(tmp_path, ids)
     await database.close()
-    assert [ids[7]] == [report_id for report_id in ids if words_of(report_id)[:34] in left]
+    assert sorted([over[7], *fresh]) == sorted(left)
+
+
+async def test_art_8_2_the_words_are_overwritten_where_they_lay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Art. 8(2): a file too large to be rewritten each time keeps no row of what was disposed of, free pages included."""
+    monkeypatch.setattr(erasure, "COMPACT_BYTES", 0)
+    database, ids = plain_database(tmp_path), report_ids(12)
+    await database.write(lambda transaction: plant_reports(transaction, ids))
+    await disposals_over(database).dispose(UPKEEP)
+    left = found_in(tmp_path, ids)
+    await database.close()
+    assert [] == left
 
 
 async def test_art_8_2_a_disposal_that_could_not_clean_the_file_does_it_the_next_time(
@@ -289,15 +302,15 @@ async def test_art_8_2_a_disposal_that_could_not_clean_the_file_does_it_the_next
     reader = apsw.Connection(str(tmp_path / "plain.db"))
     reader.execute("BEGIN").execute("SELECT COUNT(*) FROM report").fetchall()
     assert 1 == len(await disposals.dispose(UPKEEP))
-    assert words_of(ids[3])[:34] in plain_files(tmp_path)
+    assert ids == found_in(tmp_path, ids)
     with pytest.raises(Unavailable):
         await disposals.dispose(UPKEEP, compact=True)
     assert 1 == len(await disposals.certificates(2**63 - 1, 10))
     reader.close()
     assert [] == await disposals.dispose(UPKEEP)
-    left = plain_files(tmp_path)
+    left = found_in(tmp_path, ids)
     await database.close()
-    assert [] == [report_id for report_id in ids if words_of(report_id)[:34] in left]
+    assert [] == left
 
 
 async def test_art_8_2_killed_in_a_disposal_leaves_all_or_nothing(tmp_path: Path) -> None:
@@ -325,9 +338,10 @@ async def test_art_8_2_killed_in_a_disposal_leaves_all_or_nothing(tmp_path: Path
     assert [*range(1, len(counts) + 1)] == [number for number, _ in counts]
 
 
-def plain_files(folder: Path) -> bytes:
-    """Everything that lies in a folder."""
-    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
+def found_in(folder: Path, ids: Sequence[str]) -> list[str]:
+    """The reports of which some of the words lie in a file of a folder."""
+    everything = b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
+    return [report_id for report_id in ids if words_of(report_id)[:34] in everything]
 
 
 async def rows_of(database: Database, query: str) -> list[tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from shared.provisions.policy import (
     period_end_micros,
 )
 from shared.provisions.retention import (
+    RECORD_RETENTION,
     Hold,
     HoldScope,
     RecordClass,
@@ -54,7 +55,8 @@ def kept_for(amount: int, unit: PeriodUnit, version: int = 1, effective: int = 0
 
 def silent(version: int = 1) -> Policy:
     """A policy from before periods of retention were added."""
-    others = tuple(period for period in initial_policy().periods if not period.name.startswith("retention_"))
+    names = {RECORD_RETENTION, *(each.period_name for each in CLASSES)}
+    others = tuple(period for period in initial_policy().periods if period.name not in names)
     return replace(initial_policy(), version=version, periods=others)
 
 
@@ -214,6 +216,18 @@ def test_art_8_2_without_a_period_nothing_goes() -> None:
         retention.until,
         retention.policy_version,
     )
+
+
+@pytest.mark.parametrize("record_class", CLASSES)
+def test_art_8_2_a_class_without_a_period_of_its_own_is_kept_for_the_general_one(record_class: RecordClass) -> None:
+    """Art. 8(2): policies name a period for each class, or one for all that have none."""
+    general = Period(RECORD_RETENTION, 30, PeriodUnit.DAYS, Provenance.ADMINISTRATIVE)
+    policy = replace(silent(), periods=(*silent().periods, general))
+    retention = retention_of(record_class, AT, (policy,))
+    assert (period_end_micros(policy, RECORD_RETENTION, AT), general) == (
+        (retention.until, retention.period) if retention else None
+    )
+    assert latest_ceased(record_class, (policy,), AT) > 0
 
 
 def test_art_8_2_a_measure_ceases_to_matter_with_its_end_and_its_appeal_time() -> None:
