@@ -45,7 +45,7 @@ from shared.records.certificate_rows import (
     list_certificates,
     read_certificate,
 )
-from shared.records.erasure import erase_what_is_freed, leave_no_trace
+from shared.records.erasure import leave_no_trace, overwrite_what_is_freed
 from shared.records.hold_rows import StoredHold, holds_in_force, insert_hold, lift_hold, list_holds, read_hold
 from shared.records.sources import RecordSource
 
@@ -316,9 +316,8 @@ class Disposals:
             found = _collect(transaction, source, policies, holds, now, self._together)
             if not found.records:
                 return None
-            erase_what_is_freed(transaction, erase=True)
+            overwrite_what_is_freed(transaction)
             source.remove(transaction, found.records)
-            erase_what_is_freed(transaction, erase=False)
             return self._certify(transaction, found, holds, actor, now)
 
         return work

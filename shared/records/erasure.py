@@ -27,10 +27,10 @@ BUSY_SECONDS: Final = 10.0
 """How long it waits for those who read and write."""
 
 
-def erase_what_is_freed(transaction: Transaction, *, erase: bool) -> None:
-    """Sets whether SQLite overwrites with zeros what this connection removes from now on."""
+def overwrite_what_is_freed(transaction: Transaction) -> None:
+    """Has SQLite overwrite with zeros what this connection removes from now on, also where it was not built to do so."""
     if transaction.dialect == "sqlite":
-        transaction.execute(f"PRAGMA secure_delete = {'ON' if erase else 'OFF'}")
+        transaction.execute("PRAGMA secure_delete = ON")
 
 
 async def leave_no_trace(database: Database, *, compact: bool) -> bool:
