@@ -201,10 +201,10 @@ def _disposal_words(verified: VerifiedDisposal) -> list[str]:
     certificate, facts = verified.certificate, _disposal_facts(verified)
     unit = PeriodUnit(certificate.period.unit).name.lower()
     words = [
-        f"{certificate.node} stated in its certificate {certificate.number:,} that it disposed of"
-        f" {certificate.records:,} records of the class {facts['record_class']} at {facts['disposed_time']}.",
-        f"They had ceased to matter by {facts['last_ceased_time']}; its policy {certificate.policy_version} keeps them"
-        f" {certificate.period.amount:,} {unit} longer. {len(certificate.holds):,} legal holds were in force.",
+        f"{certificate.node} stated in its certificate {certificate.number:,} the disposal of records of the class"
+        f" {facts['record_class']}, {certificate.records:,} in all, at {facts['disposed_time']}.",
+        f"They had ceased to matter by {facts['last_ceased_time']}; by its policy {certificate.policy_version} they are"
+        f" kept {certificate.period.amount:,} {unit} longer. Legal holds in force: {len(certificate.holds):,}.",
     ]
     if verified.whole:
         words.append("The file names every one of them.")
