@@ -5,8 +5,8 @@ transaction, which removes them and stores the certificate: a node that is kille
 and a disposal that is asked for again finds nothing left of what was done. Holds are placed and lifted under the same
 lock, so that a hold that was answered keeps what it covers.
 
-The log is not touched. Its entries hold no person and no text, every receipt and every copy rests on their bytes, and it
-verifies after a disposal as it did before.
+The log is not touched. Its entries hold no identity and no words of reporters, owners or complainants; every receipt and
+every copy rests on their bytes, and it verifies after a disposal as it did before.
 """
 
 from __future__ import annotations
