@@ -16,6 +16,7 @@ from provider_node import (
     label_commands,
     measure_commands,
     node_commands,
+    record_commands,
     report_commands,
     subject_commands,
 )
@@ -36,6 +37,7 @@ app.add_typer(account_commands.app, name="accounts")
 label_commands.mount(app)
 report_commands.mount(app)
 measure_commands.mount(app)
+record_commands.mount(app)
 node_commands.mount(app)
 
 

@@ -33,6 +33,8 @@ from provider_node.node_servicer import NodeServicer
 from provider_node.orders import ESCALATION_DECISION
 from provider_node.oversight import Oversight
 from provider_node.publication_servicer import CHECKED_HERE, PublicationServicer
+from provider_node.record_servicer import RecordServicer
+from provider_node.record_sources import record_sources
 from provider_node.refusals import Refusals
 from provider_node.regulator_link import RegulatorLink
 from provider_node.settings import MIGRATIONS, ProviderSettings
@@ -53,9 +55,12 @@ from shared.pb.filingnet.provider.v1 import (
     label_service_pb2_grpc,
     node_service_pb2_grpc,
     publication_service_pb2_grpc,
+    record_service_pb2_grpc,
     subject_service_pb2_grpc,
 )
+from shared.provisions.retention import SCOPES_OF_PROVIDER
 from shared.provisions.verification import IdentityVerifier, load_verifier
+from shared.records.disposal import Disposals
 from shared.server import NodeServer
 from shared.serving import serve_until_told
 from shared.simulated_clock import SimulatedClock, clock_from
@@ -167,6 +172,15 @@ class Provider:
             self._directive_handlers(),
             Refusals(self._gate),
         )
+        self._disposals = Disposals(
+            parts.database,
+            parts.settings.name,
+            parts.key,
+            lambda: parts.view.policies,
+            record_sources(),
+            SCOPES_OF_PROVIDER,
+            parts.clock,
+        )
         self._subjects = Subjects(parts.database, parts.vault, parts.verifier, self._standing, parts.clock)
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
@@ -243,6 +257,7 @@ class Provider:
             publication_service_pb2_grpc.add_PublicationServiceServicer_to_server, PublicationServicer(self._gate)
         )
         self._oversight.add_to(server)
+        server.add(record_service_pb2_grpc.add_RecordServiceServicer_to_server, RecordServicer(self._disposals))
         server.add(duty_service_pb2_grpc.add_DutyServiceServicer_to_server, DutyServicer(duties))
         server.add(
             node_service_pb2_grpc.add_NodeServiceServicer_to_server,
@@ -257,6 +272,7 @@ class Provider:
             "certificate": partial(parts.credentials.renew_for_ever, self.membership.renew, parts.trust_clock),
             "trusted CAs": self.membership.trust_for_ever,
             "reports and measures": self._oversight.clock.run,
+            "disposal of records": self._disposals.run,
             "licence": partial(watch_licence, self._standing, parts.view.changes, parts.clock),
         }
         if isinstance(parts.clock, SimulatedClock):

@@ -190,6 +190,32 @@ def list_measures(
     return _stored(transaction, rows)
 
 
+def measures_with_words(
+    transaction: Transaction, until: int, after: tuple[int, str], limit: int, *, of_appeals: bool
+) -> list[StoredMeasure]:
+    """Lists measures whose statement of reasons is still kept, or against which an appeal with its owner's words is.
+
+    Args:
+        transaction: a read or a write.
+        until: only those that began, or were appealed against, until then, in microseconds.
+        after: that time and the id of the measure, or the appeal, before the first.
+        limit: the most measures.
+        of_appeals: whether the words of the appeals are meant.
+
+    Returns:
+        The measures in the order of that time.
+    """
+    condition, place = ("m.reasons <> ''", "m.start_time, m.measure_id")
+    if of_appeals:
+        condition, place = ("LENGTH(a.sealed) > 0", "a.appealed_time, a.appeal_id")
+    rows = transaction.execute(
+        f"SELECT {_STORED} FROM {_TABLES} WHERE {condition} AND ({place}) > (?, ?)"  # noqa: S608 - fixed text
+        f" AND {place.partition(',')[0]} <= ? ORDER BY {place} LIMIT ?",
+        (*after, until, limit),
+    )
+    return _stored(transaction, rows)
+
+
 class StoredMeasures:
     """The measures as the publication gate reads them."""
 

@@ -30,6 +30,8 @@ from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServ
 from regulator_node.officers import OfficerTokens
 from regulator_node.own_keys import issue_own, load_authority, office_settings
 from regulator_node.public_servicer import PublicServicer
+from regulator_node.record_servicer import RecordServicer
+from regulator_node.record_sources import record_sources
 from regulator_node.review import Review
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
 from regulator_node.status import StatusReader
@@ -55,7 +57,10 @@ from shared.pb.filingnet.regulator.v1 import (
     label_service_pb2_grpc,
     network_service_pb2_grpc,
     public_service_pb2_grpc,
+    record_service_pb2_grpc,
 )
+from shared.provisions.retention import SCOPES_OF_REGULATOR
+from shared.records.disposal import Disposals
 from shared.server import NodeServer
 from shared.serving import serve_until_told
 from shared.simulated_clock import SimulatedClock, clock_from
@@ -150,6 +155,15 @@ class Regulator:
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
         self._cases = self._make_cases()
+        self._disposals = Disposals(
+            parts.database,
+            parts.settings.name,
+            parts.register_log.key,
+            lambda: parts.view.policies,
+            record_sources(parts.settings.jurisdiction),
+            SCOPES_OF_REGULATOR,
+            parts.clock,
+        )
         self._intake = self._make_intake()
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
@@ -225,6 +239,9 @@ class Regulator:
         server.add(filing_service_pb2_grpc.add_FilingServiceServicer_to_server, self._make_filing_servicer())
         server.add(label_service_pb2_grpc.add_LabelServiceServicer_to_server, self._make_label_servicer())
         server.add(escalation_service_pb2_grpc.add_EscalationServiceServicer_to_server, self._cases.servicer)
+        server.add(
+            record_service_pb2_grpc.add_RecordServiceServicer_to_server, RecordServicer(self._disposals, self.audit)
+        )
         server.add(public_service_pb2_grpc.add_PublicServiceServicer_to_server, self._make_public_servicer())
         return server
 
@@ -290,6 +307,7 @@ class Regulator:
         upkeep: dict[str, Callable[[], Awaitable[object]]] = {
             "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.trust_clock),
             "trusted CAs": self.membership.trust_for_ever,
+            "disposal of records": self._disposals.run,
         }
         if isinstance(parts.clock, SimulatedClock):
             # Nobody here sleeps until something is due: what follows from the time is computed when it is asked for.

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import grpc
 
@@ -89,9 +89,15 @@ from shared.client.officer_types import (
     Verdict,
     VerdictResult,
 )
+from shared.client.records import RecordCalls
 from shared.errors import InvalidInput, Violation
 from shared.listening import UNIX
-from shared.pb.filingnet.regulator.v1 import filing_service_pb2, filing_service_pb2_grpc
+from shared.pb.filingnet.regulator.v1 import (
+    filing_service_pb2,
+    filing_service_pb2_grpc,
+    record_service_pb2,
+    record_service_pb2_grpc,
+)
 from shared.provisions.licences import Licence, LicenceState
 from shared.provisions.policy import Policy
 from shared.provisions.subjects import SubjectKind
@@ -164,7 +170,7 @@ MOST_VERDICTS: Final = 500
 ALL: Final = FilingFilter()
 
 
-class OfficerClient(NetworkCalls, LabelCalls, CaseCalls):
+class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls):
     """Calls a regulator's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:
@@ -175,6 +181,9 @@ class OfficerClient(NetworkCalls, LabelCalls, CaseCalls):
         certificate: private key and chain in PEM of an officer who has a certificate, at the network listener.
         timeout_seconds: deadline of a call.
     """
+
+    _record_wire: ClassVar = record_service_pb2
+    _record_stub: ClassVar = record_service_pb2_grpc.RecordServiceStub
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import grpc
 
@@ -49,6 +49,7 @@ from shared.client.provider_types import (
     NodeStatus,
     Subject,
 )
+from shared.client.records import RecordCalls
 from shared.mapping.identity import organisation_to_wire, person_to_wire
 from shared.pb.filingnet.network.v1 import filing_pb2
 from shared.pb.filingnet.provider.v1 import (
@@ -56,6 +57,8 @@ from shared.pb.filingnet.provider.v1 import (
     account_service_pb2_grpc,
     node_service_pb2,
     node_service_pb2_grpc,
+    record_service_pb2,
+    record_service_pb2_grpc,
     subject_service_pb2,
     subject_service_pb2_grpc,
 )
@@ -93,7 +96,7 @@ Identity = PersonIdentity | OrganisationIdentity
 Signed = Agreement | AgreementSignature
 
 
-class ProviderClient(Client, LabelCalls, ReportCalls):
+class ProviderClient(Client, LabelCalls, ReportCalls, RecordCalls):
     """Calls a provider's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:
@@ -106,6 +109,9 @@ class ProviderClient(Client, LabelCalls, ReportCalls):
         certificate: private key and chain in PEM by which the node knows this backend; with ca_pem.
         timeout_seconds: deadline of a call.
     """
+
+    _record_wire: ClassVar = record_service_pb2
+    _record_stub: ClassVar = record_service_pb2_grpc.RecordServiceStub
 
     def __init__(
         self,

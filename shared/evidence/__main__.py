@@ -18,6 +18,7 @@ import typer
 
 from shared.cli import print_json, run
 from shared.evidence.checkpoints import SignedHead, parse_head
+from shared.evidence.disposals import MAX_PROOF_BYTES, VerifiedDisposal, class_word, verify_disposal
 from shared.evidence.hashing import ProofError, UnusableProof
 from shared.evidence.keyring import KeyRing
 from shared.evidence.merkle import verify_consistency
@@ -25,6 +26,7 @@ from shared.evidence.names import log_origin, regulator_of
 from shared.evidence.ranges import CompactRange
 from shared.evidence.receipts import MAX_RECEIPT_BYTES, VerifiedReceipt, verify_receipt
 from shared.evidence.runs import read_runs, verify_run
+from shared.provisions.policy import PeriodUnit
 
 REFUTED: Final = 1
 UNUSABLE: Final = 2
@@ -96,6 +98,24 @@ def whole_log(
         judgement.proven(facts, words, ["That the log does not go on after the last entry of this file."])
 
 
+@app.command()
+def disposal(
+    file: Annotated[Path, typer.Argument(help="Certificate of disposal.")],
+    keys: Keys,
+    record: Annotated[str, typer.Option(help="A record that it must be about: its id.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Verifies a certificate of disposal: that the node stated it, and which records it is about (Art. 8(2)).
+
+    Example: filing-verify disposal disposal-1.certificate --keys keys.json
+    """
+    with _Judgement(as_json) as judgement:
+        verified = verify_disposal(_read(file, MAX_PROOF_BYTES + 1), _ring(keys).lookup)
+        if record and record.lower() not in {each.record_id for each in verified.records}:
+            raise ProofError("That record is not among those of this file.")
+        judgement.proven(_disposal_facts(verified), _disposal_words(verified), _DISPOSAL_LIMITS)
+
+
 class _Judgement:
     """Says what came of it, and ends the program with the exit code that fits."""
 
@@ -150,6 +170,47 @@ def _receipt_facts(verified: VerifiedReceipt) -> dict[str, Any]:
         "cosigned_by": [cosignature.name for cosignature in head.cosignatures],
         "filing": _filing_facts(verified),
     }
+
+
+_DISPOSAL_LIMITS: Final = (
+    "That no copy is left anywhere else, a backup for instance.",
+    "That nobody held the records but by the holds that it names, and that the policy said what it states.",
+)
+
+
+def _disposal_facts(verified: VerifiedDisposal) -> dict[str, Any]:
+    certificate = verified.certificate
+    return {
+        "node": certificate.node,
+        "number": certificate.number,
+        "record_class": class_word(certificate.record_class),
+        "records": certificate.records,
+        "policy_version": certificate.policy_version,
+        "first_ceased_time": certificate.first_ceased_time.ToJsonString(),
+        "last_ceased_time": certificate.last_ceased_time.ToJsonString(),
+        "disposed_time": certificate.disposed_time.ToJsonString(),
+        "actor": certificate.actor,
+        "holds": [{"hold_id": hold.hold_id, "kept": hold.kept} for hold in certificate.holds],
+        "digest": verified.digest,
+        "previous_digest": certificate.previous_digest,
+        "proven_records": [record.record_id for record in verified.records],
+    }
+
+
+def _disposal_words(verified: VerifiedDisposal) -> list[str]:
+    certificate, facts = verified.certificate, _disposal_facts(verified)
+    unit = PeriodUnit(certificate.period.unit).name.lower()
+    words = [
+        f"{certificate.node} stated in its certificate {certificate.number:,} the disposal of records of the class"
+        f" {facts['record_class']}, {certificate.records:,} in all, at {facts['disposed_time']}.",
+        f"They had ceased to matter by {facts['last_ceased_time']}; by its policy {certificate.policy_version} they are"
+        f" kept {certificate.period.amount:,} {unit} longer. Legal holds in force: {len(certificate.holds):,}.",
+    ]
+    if verified.whole:
+        words.append("The file names every one of them.")
+    else:
+        words.append(f"One of them is {verified.records[0].record_id}.")
+    return words
 
 
 def _filing_facts(verified: VerifiedReceipt) -> dict[str, Any] | None:

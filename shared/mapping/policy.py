@@ -26,7 +26,7 @@ def policy_to_wire(policy: Policy) -> policy_pb2.Policy:
         version=policy.version,
         categories=[_term_to_wire(term) for term in policy.categories],
         return_reasons=[_term_to_wire(term) for term in policy.return_reasons],
-        periods=[_period_to_wire(period) for period in policy.periods],
+        periods=[period_to_wire(period) for period in policy.periods],
         calendar_overrides=[
             policy_pb2.CalendarOverride(day=override.day.isoformat(), working=override.working)
             for override in policy.calendar_overrides
@@ -56,7 +56,7 @@ def policy_from_wire(message: policy_pb2.Policy) -> Policy:
         effective_time=message.effective_time.ToDatetime(datetime.UTC),
         categories=tuple(_term_from_wire(term) for term in message.categories),
         return_reasons=tuple(_term_from_wire(term) for term in message.return_reasons),
-        periods=tuple(_period_from_wire(period) for period in message.periods),
+        periods=tuple(period_from_wire(period) for period in message.periods),
         calendar_overrides=tuple(
             CalendarOverride(_day(override.day, index), override.working)
             for index, override in enumerate(message.calendar_overrides)
@@ -77,7 +77,8 @@ def _term_from_wire(message: policy_pb2.Term) -> Term:
     return Term(message.code, message.title_zh, message.title_en)
 
 
-def _period_to_wire(period: Period) -> policy_pb2.Period:
+def period_to_wire(period: Period) -> policy_pb2.Period:
+    """Returns the message of a period."""
     return policy_pb2.Period(
         name=period.name,
         amount=period.amount,
@@ -87,7 +88,8 @@ def _period_to_wire(period: Period) -> policy_pb2.Period:
     )
 
 
-def _period_from_wire(message: policy_pb2.Period) -> Period:
+def period_from_wire(message: policy_pb2.Period) -> Period:
+    """Returns the period of a message that its validation rules passed."""
     return Period(
         message.name, message.amount, PeriodUnit(message.unit), Provenance(message.provenance), message.article
     )

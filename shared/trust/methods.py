@@ -55,6 +55,10 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     | _rows(f"{_REGULATOR}.LabelService", ["DecideLabels"], _DECIDERS)
     | _rows(f"{_REGULATOR}.EscalationService", ["ListCases", "GetCase", "ListMeasures", "GetProviderFigures"], _READERS)
     | _rows(f"{_REGULATOR}.EscalationService", ["AssignCase", "DecideCase"], _DECIDERS)
+    | _rows(
+        f"{_REGULATOR}.RecordService", ["ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"], _READERS
+    )
+    | _rows(f"{_REGULATOR}.RecordService", ["PlaceHold", "LiftHold", "DisposeRecords"], _ADMINISTRATORS)
     | _rows(f"{_REGULATOR}.PublicService", ["CheckLabel", "SubmitComplaint", "GetComplaint"], _EVERYONE)
     | _rows(f"{_REGULATOR}.NetworkService", ["GetStatus", "ListNodes", "GetPolicy"], _READERS)
     | _rows(
@@ -131,6 +135,19 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
             "AppealToRegulator",
             "ListOrders",
             "AnswerOrder",
+        ],
+        _BACKEND,
+    )
+    | _rows(
+        f"{_PROVIDER_API}.RecordService",
+        [
+            "PlaceHold",
+            "LiftHold",
+            "ListHolds",
+            "ListDueRecords",
+            "DisposeRecords",
+            "ListCertificates",
+            "GetCertificate",
         ],
         _BACKEND,
     )

@@ -57,6 +57,7 @@ REGULATOR = {
     "filingnet.regulator.v1.EscalationService",
     "filingnet.regulator.v1.LabelService",
     "filingnet.regulator.v1.PublicService",
+    "filingnet.regulator.v1.RecordService",
 }
 SERVED = {
     PROVINCE: STANDARD | REGULATOR,
@@ -64,7 +65,7 @@ SERVED = {
     "provider/wave": STANDARD
     | {
         f"filingnet.provider.v1.{name}Service"
-        for name in ("Account", "Duty", "Label", "Measure", "Node", "Publication", "Report", "Subject")
+        for name in ("Account", "Duty", "Label", "Measure", "Node", "Publication", "Record", "Report", "Subject")
     },
 }
 """The services of each node."""

@@ -28,6 +28,7 @@ READ = {
         "Label": ("SearchLabels", "ListLabelRevisions"),
         "Escalation": ("ListCases", "GetCase", "ListMeasures", "GetProviderFigures"),
         "Network": ("GetStatus", "ListNodes", "GetPolicy"),
+        "Record": ("ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"),
     }.items()
     for call in calls
 }
@@ -51,7 +52,7 @@ ADMINISTER = {
         "IssueOfficerCertificate",
         "ListAuditEntries",
     )
-}
+} | {f"filingnet.regulator.v1.RecordService/{call}" for call in ("PlaceHold", "LiftHold", "DisposeRecords")}
 BACKEND = {method[1:] for method in METHODS if method.startswith("/filingnet.provider.v1.")}
 
 MAY_CALL = {
