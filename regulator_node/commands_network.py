@@ -28,9 +28,13 @@ from shared.client.officer import (
     Policy,
     RegulatorStatus,
 )
+from shared.clock import from_micros
+from shared.errors import InvalidInput
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import VerifyingKey
+from shared.mapping.policy_preview import PolicyPreview
 from shared.provisions.policy import CHINA_STANDARD_TIME
+from shared.provisions.policy_preview import PolicyChange, PolicyEffect
 
 token_app = typer.Typer(help="One-time tokens with which nodes join. Nation only.", no_args_is_help=True)
 nodes_app = typer.Typer(help="Who takes part.", no_args_is_help=True)
@@ -43,6 +47,8 @@ REPLICA_COLUMNS: Final = ("jurisdiction", "size", "head_size", "contact_time", "
 NODE_COLUMNS: Final = ("name", "title", "jurisdiction", "state", "endpoint", "licence", "licence_state", "licence_end")
 AUDIT_COLUMNS: Final = ("time", "actor", "role", "method", "detail")
 TERM_COLUMNS: Final = ("code", "title_zh", "title_en")
+CHANGE_COLUMNS: Final = ("field", "change", "before", "after", "provenance", "article", "would_end", "ends_then")
+EFFECT_COLUMNS: Final = ("effect", "field", "count", "successor", "would_be_due", "due_then")
 PERIOD_COLUMNS: Final = ("name", "amount", "unit", "provenance", "article")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -225,6 +231,48 @@ def show_policy(
         _print_policy(policy)
 
 
+@policy_app.command("preview", epilog="Example: regulator-node policy preview --data nation next.toml")
+@with_option_groups
+def preview_policy(
+    access: Access,
+    file: Annotated[Path, typer.Argument(help="The policy in TOML, as policy show --toml prints it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Says what would change if the policy were published, and for what it would be refused. Changes nothing.
+
+    Counts what this node's register holds: at the nation that of the whole network, at a province its own.
+    """
+    policy = read_policy(file.read_text("utf-8", errors="replace"))
+
+    async def ask() -> PolicyPreview:
+        async with access.client() as client:
+            return await client.preview_policy(policy)
+
+    preview = cli.wait_for(ask())
+    changes, effects = map(_change_row, preview.changes), map(_effect_row, preview.effects)
+    if as_json:
+        cli.print_json(
+            {
+                "version": policy.version,
+                "effective_time": policy.effective_time,
+                "follows_version": preview.follows_version,
+                "violations": preview.violations,
+                "changes": list(changes),
+                "effects": list(effects),
+            }
+        )
+    else:
+        typer.echo(
+            f"policy {policy.version} would follow policy {preview.follows_version} and hold from"
+            f" {policy.effective_time.isoformat()}\n"
+        )
+        cli.print_rows(list(changes), columns=CHANGE_COLUMNS, as_json=False, title="what would change")
+        typer.echo()
+        cli.print_rows(list(effects), columns=EFFECT_COLUMNS, as_json=False, title="what the register holds of it")
+    if preview.violations:
+        raise InvalidInput("the policy would be refused", "POLICY_SUCCESSION", preview.violations)
+
+
 @policy_app.command("publish", epilog="Example: regulator-node policy publish --data nation next.toml --validate-only")
 @with_option_groups
 def publish_policy(
@@ -316,6 +364,34 @@ def _time(text: str, option: str) -> datetime:
     except ValueError:
         raise typer.BadParameter("write it as 2026-01-31 or 2026-01-31T08:30:00+08:00", param_hint=option) from None
     return time if time.tzinfo else time.replace(tzinfo=CHINA_STANDARD_TIME)
+
+
+def _change_row(change: PolicyChange) -> dict[str, object]:
+    return {
+        "field": change.field,
+        "change": change.kind.name.lower(),
+        "before": change.before,
+        "after": change.after,
+        "provenance": change.provenance.name.lower(),
+        "article": change.article,
+        "would_end": _moment(change.before_end),
+        "ends_then": _moment(change.after_end),
+    }
+
+
+def _effect_row(effect: PolicyEffect) -> dict[str, object]:
+    return {
+        "effect": effect.kind.name.lower(),
+        "field": effect.field,
+        "count": effect.count,
+        "successor": effect.successor,
+        "would_be_due": _moment(effect.before_due),
+        "due_then": _moment(effect.after_due),
+    }
+
+
+def _moment(time: int) -> datetime | None:
+    return from_micros(time) if time else None
 
 
 async def _first(entries: AsyncIterator[AuditEntry], limit: int) -> list[AuditEntry]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.message import Message
 
 from regulator_node.log import RegisterLog
+from regulator_node.policy_holdings import count_filings
 from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
@@ -22,7 +23,7 @@ from shared.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFo
 from shared.mapping.policy import policy_from_wire
 from shared.network import NetworkView, store_document
 from shared.pb.filingnet.network.v1 import directory_pb2, enrolment_service_pb2, entry_pb2, evidence_pb2, policy_pb2
-from shared.provisions.policy_succession import check_succession as check_policy_succession
+from shared.provisions.policy_succession import check_publication, removed_categories
 from shared.trust.authority import Authority, IssuedCertificate
 from shared.trust.enrolment import check_enrolment, keys_digest
 from shared.trust.names import NATION, jurisdiction_of
@@ -263,14 +264,17 @@ class NationalOffice:
         """Publishes the next policy.
 
         Raises:
-            InvalidInput when it does not follow the newest one.
+            InvalidInput when it does not follow the newest one, begins before now, or takes a category away that is in
+            use.
         """
         now = self._clock()
 
         def work(transaction: Transaction) -> None:
             self._log.lock(transaction)
             newest = policy_from_wire(_newest(transaction, "policy").policy)
-            violations = check_policy_succession(newest, policy_from_wire(policy))
+            following = policy_from_wire(policy)
+            in_use = count_filings(transaction, removed_categories(newest, following))
+            violations = check_publication(newest, following, now, in_use)
             if violations:
                 raise InvalidInput("the policy does not follow the newest one", "POLICY_SUCCESSION", violations)
             if not validate_only:

@@ -18,17 +18,21 @@ import grpc
 from regulator_node.audit import DEFAULT_PAGE, Audit
 from regulator_node.national import NationalOffice
 from regulator_node.officers import OfficerTokens
+from regulator_node.policy_holdings import read_holdings
 from regulator_node.replication import Replica
 from regulator_node.status import StatusReader
 from shared.clock import Clock, from_micros
 from shared.database import Database
 from shared.errors import FailedPrecondition, InvalidInput, Violation
 from shared.evidence.names import is_node_name
-from shared.mapping.policy import policy_to_wire
+from shared.mapping.policy import policy_from_wire, policy_to_wire
+from shared.mapping.policy_preview import PolicyPreview, preview_to_wire
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, policy_pb2
 from shared.pb.filingnet.regulator.v1 import network_service_pb2 as wire
 from shared.pb.filingnet.regulator.v1 import network_service_pb2_grpc
+from shared.provisions.policy_preview import policy_changes, policy_effects
+from shared.provisions.policy_succession import check_publication
 from shared.simulated_clock import simulated_time
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
@@ -165,6 +169,25 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
         await self._record("PublishPolicy", f"{purpose} version {request.policy.version}")
         policy = await self._office().publish_policy(request.policy, request.validate_only)
         return wire.PublishPolicyResponse(policy=policy)
+
+    async def PreviewPolicy(  # noqa: N802
+        self, request: wire.PreviewPolicyRequest, context: grpc.aio.ServicerContext
+    ) -> wire.PreviewPolicyResponse:
+        """Says what would change if a policy were published; changes nothing."""
+        del context
+        await self._record("PreviewPolicy", f"version {request.policy.version}")
+        affairs = self._affairs
+        following, newest = policy_from_wire(request.policy), affairs.view.policies[-1]
+        nodes = affairs.view.directory.nodes
+        held = await affairs.database.read(lambda transaction: read_holdings(transaction, newest, following, nodes))
+        return preview_to_wire(
+            PolicyPreview(
+                newest.version,
+                check_publication(newest, following, affairs.clock(), held.filings),
+                policy_changes(newest, following),
+                policy_effects(newest, following, held),
+            )
+        )
 
     async def GetPolicy(  # noqa: N802
         self, request: wire.GetPolicyRequest, context: grpc.aio.ServicerContext

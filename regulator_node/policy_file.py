@@ -20,6 +20,7 @@ from shared.provisions.policy import (
     TERM_LISTS,
     Agreement,
     CalendarOverride,
+    CategorySuccessor,
     LadderStep,
     Period,
     PeriodUnit,
@@ -63,6 +64,11 @@ class _LadderStep(_Table):
     longest_days: int
 
 
+class _Successor(_Table):
+    code: str
+    successor: str
+
+
 class _Override(_Table):
     day: datetime.date
     working: bool
@@ -80,6 +86,7 @@ class _PolicyFile(_Table):
     provider_licence_classes: frozenset[int]
     calendar_overrides: list[_Override] = Field(default_factory=list)
     categories: list[_Term]
+    category_successors: list[_Successor] = Field(default_factory=list)
     return_reasons: list[_Term]
     label_reasons: list[_Term]
     measure_reasons: list[_Term]
@@ -126,6 +133,7 @@ def read_policy(text: str) -> Policy:
         agreement=Agreement(file.agreement.version, file.agreement.baselines),
         provider_licence_classes=file.provider_licence_classes,
         earliest_time=file.earliest_time.astimezone(datetime.UTC),
+        category_successors=tuple(CategorySuccessor(**each.model_dump()) for each in file.category_successors),
         ladder=tuple(LadderStep(**step.model_dump()) for step in file.ladder),
         **{name: tuple(Term(**term.model_dump()) for term in getattr(file, name)) for name in TERM_LISTS},
     )
@@ -154,6 +162,11 @@ def write_policy(policy: Policy) -> str:
             ],
         ),
         *_array("categories", [_term(term) for term in policy.categories]),
+        *(
+            _array("category_successors", [_successor(each) for each in policy.category_successors])
+            if policy.category_successors
+            else ()
+        ),
         *_array("return_reasons", [_term(term) for term in policy.return_reasons]),
         *(line for name in TERM_LISTS for line in _array(name, [_term(term) for term in getattr(policy, name)])),
         *_array("ladder", [_step(step) for step in policy.ladder]),
@@ -179,6 +192,10 @@ def _period(period: Period) -> list[str]:
 
 def _step(step: LadderStep) -> str:
     return f"{{ kind = {_text(step.kind.name.lower())}, longest_days = {step.longest_days} }}"
+
+
+def _successor(each: CategorySuccessor) -> str:
+    return f"{{ code = {_text(each.code)}, successor = {_text(each.successor)} }}"
 
 
 def _term(term: Term) -> str:

@@ -25,6 +25,7 @@ from shared.evidence.keyring import KeyRing
 from shared.mapping.policy import policy_from_wire
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
 from shared.provisions.policy import Policy, policy_at
+from shared.provisions.policy_succession import check_order
 from shared.trust.directory import Directory, check_succession
 
 REFRESH_SECONDS: Final = 2.0
@@ -84,6 +85,9 @@ class _Held:
         policy = policy_from_wire(entry.policy)
         if self.policies and policy.version <= self.policies[-1].version:
             return self
+        wrong = check_order(self.policies[-1] if self.policies else None, policy)
+        if wrong:
+            raise ProofError(f"Policy {policy.version} does not follow the one that is held: {wrong[0].rule}.")
         return _Held(self.directory, (*self.policies, policy))
 
     def verified(self, signed: evidence_pb2.SignedDocument) -> entry_pb2.Entry:

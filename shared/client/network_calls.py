@@ -27,6 +27,7 @@ from shared.client.officer_types import (
 )
 from shared.mapping.licence import licence_to_wire
 from shared.mapping.policy import policy_from_wire, policy_to_wire
+from shared.mapping.policy_preview import PolicyPreview, preview_from_wire
 from shared.pb.filingnet.regulator.v1 import network_service_pb2, network_service_pb2_grpc
 from shared.provisions.licences import Licence
 from shared.provisions.policy import Policy
@@ -103,11 +104,16 @@ class NetworkCalls(Client):
         """Publishes the next policy, or only says what it would be refused for. The nation's node only.
 
         Raises:
-            InvalidInput: POLICY_SUCCESSION, with what is wrong field by field.
+            InvalidInput: POLICY_SUCCESSION, with what is wrong field by field; `preview_policy` says it beforehand.
         """
         request = network_service_pb2.PublishPolicyRequest(policy=policy_to_wire(policy), validate_only=validate_only)
         answer = await self._connection.call(self._network.PublishPolicy, request)
         return policy_from_wire(answer.policy)
+
+    async def preview_policy(self, policy: Policy) -> PolicyPreview:
+        """Asks what would change if a policy were published, rule by rule and for what the node's register holds."""
+        request = network_service_pb2.PreviewPolicyRequest(policy=policy_to_wire(policy))
+        return preview_from_wire(await self._connection.call(self._network.PreviewPolicy, request))
 
     async def policy(self, time: datetime | None = None) -> Policy:
         """Reads the policy in force at a time, aware; now if left out."""

@@ -11,6 +11,7 @@ from shared.provisions.policy import (
     TERM_LISTS,
     Agreement,
     CalendarOverride,
+    CategorySuccessor,
     LadderStep,
     Period,
     PeriodUnit,
@@ -36,6 +37,10 @@ def policy_to_wire(policy: Policy) -> policy_pb2.Policy:
         ladder=[
             policy_pb2.LadderStep(kind=escalation_pb2.MeasureKind.Name(step.kind), longest_days=step.longest_days)
             for step in policy.ladder
+        ],
+        category_successors=[
+            policy_pb2.CategorySuccessor(code=each.code, successor=each.successor)
+            for each in policy.category_successors
         ],
     )
     for name in TERM_LISTS:
@@ -65,6 +70,7 @@ def policy_from_wire(message: policy_pb2.Policy) -> Policy:
         provider_licence_classes=frozenset(message.provider_licence_classes),
         earliest_time=message.earliest_time.ToDatetime(datetime.UTC),
         ladder=tuple(LadderStep(MeasureKind(step.kind), step.longest_days) for step in message.ladder),
+        category_successors=tuple(CategorySuccessor(each.code, each.successor) for each in message.category_successors),
         **{name: tuple(_term_from_wire(term) for term in getattr(message, name)) for name in TERM_LISTS},
     )
 

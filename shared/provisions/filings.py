@@ -228,7 +228,10 @@ def _judge_sequence(record: FilingRecord, context: FilingContext) -> Iterator[Vi
 
 def _judge_category(record: FilingRecord, policy: Policy) -> Iterator[Violation]:
     if record.category not in policy.category_codes:
+        successor = policy.successors.get(record.category)
         mend = f"use a category of policy {policy.version}, which was in force when the entry was made"
+        if successor is not None:
+            mend = f"use {successor}, which takes the place of this category from policy {policy.version} on"
         yield Violation("filing.category", "CATEGORY_UNKNOWN", mend)
 
 

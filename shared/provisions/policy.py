@@ -27,6 +27,7 @@ from shared.provisions.policy_parts import (
     FIXED_UNITS,
     Agreement,
     CalendarOverride,
+    CategorySuccessor,
     LadderStep,
     Period,
     PeriodUnit,
@@ -56,6 +57,7 @@ __all__ = [
     "TERM_LISTS",
     "Agreement",
     "CalendarOverride",
+    "CategorySuccessor",
     "LadderStep",
     "Period",
     "PeriodUnit",
@@ -129,6 +131,7 @@ class Policy:
         ladder: the steps of measures, lightest first (Art. 8(1)).
         pause_reasons: for which the clock of a report may be paused.
         appeal_reasons: with which an appeal is decided.
+        category_successors: what takes the place of categories that are gone.
 
     The lists from label_reasons on are empty in policies from before they were added.
     """
@@ -151,6 +154,7 @@ class Policy:
     ladder: tuple[LadderStep, ...] = ()
     pause_reasons: tuple[Term, ...] = ()
     appeal_reasons: tuple[Term, ...] = ()
+    category_successors: tuple[CategorySuccessor, ...] = ()
 
     def period(self, name: str) -> Period:
         """Returns the period of that name; raises FailedPrecondition PERIOD_UNKNOWN where the policy has none."""
@@ -163,6 +167,11 @@ class Policy:
     def category_codes(self) -> frozenset[str]:
         """The codes of the categories."""
         return _codes(self.categories)
+
+    @cached_property
+    def successors(self) -> dict[str, str]:
+        """What takes the place of categories that are gone, by their codes."""
+        return {each.code: each.successor for each in self.category_successors}
 
     @cached_property
     def return_reason_codes(self) -> frozenset[str]:
@@ -362,6 +371,7 @@ def initial_policy() -> Policy:
         provider_licence_classes=frozenset(data["provider_licence_classes"]),
         earliest_time=data["earliest_time"].astimezone(datetime.UTC),
         ladder=tuple(LadderStep(MeasureKind[row["kind"].upper()], row["longest_days"]) for row in data["ladder"]),
+        category_successors=(),
         **{name: tuple(Term(**row) for row in data[name]) for name in TERM_LISTS},
     )
 

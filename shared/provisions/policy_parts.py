@@ -47,6 +47,14 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class CategorySuccessor:
+    """Which category of the policy takes the place of one, by its code, that is gone."""
+
+    code: str
+    successor: str
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """A named period. A statutory one names its article, an administrative one has an empty article."""
 

@@ -60,7 +60,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     )
     | _rows(f"{_REGULATOR}.RecordService", ["PlaceHold", "LiftHold", "DisposeRecords"], _ADMINISTRATORS)
     | _rows(f"{_REGULATOR}.PublicService", ["CheckLabel", "SubmitComplaint", "GetComplaint"], _EVERYONE)
-    | _rows(f"{_REGULATOR}.NetworkService", ["GetStatus", "ListNodes", "GetPolicy"], _READERS)
+    | _rows(f"{_REGULATOR}.NetworkService", ["GetStatus", "ListNodes", "GetPolicy", "PreviewPolicy"], _READERS)
     | _rows(
         f"{_REGULATOR}.NetworkService",
         [

@@ -297,14 +297,14 @@ async def test_policies_travel_whole(operator: OfficerClient) -> None:
     following = replace(
         first,
         version=2,
-        effective_time=system_clock().replace(microsecond=0),
+        effective_time=system_clock().replace(microsecond=0) + timedelta(days=1),
         categories=(*first.categories, Term("weather", "气象", "Weather")),
     )
     assert following == await operator.publish_policy(following, validate_only=True)
     assert first == await operator.policy()
     await operator.publish_policy(following)
-    assert following == await operator.policy()
-    assert first == await operator.policy(following.effective_time - timedelta(days=1))
+    assert first == await operator.policy()
+    assert following == await operator.policy(following.effective_time)
     with pytest.raises(InvalidInput):
         await operator.publish_policy(following)
 

@@ -278,6 +278,7 @@ async def test_a_policy_is_validated_before_it_is_published(nation: Running) -> 
     async with nation.operator() as stub:
         policy = (await stub.GetPolicy(wire.GetPolicyRequest())).policy
         request = wire.PublishPolicyRequest(policy=policy, validate_only=True)
+        request.policy.effective_time.FromDatetime(nation.parts.clock() + timedelta(days=1))
         error = await refusal(stub.PublishPolicy(request))
         assert ("POLICY_SUCCESSION", ["version"]) == (error.reason, [each.field for each in error.violations])
         request.policy.version = 2
@@ -294,11 +295,11 @@ async def test_the_policy_is_read_as_of_a_time(nation: Running) -> None:
         old = (await stub.GetPolicy(wire.GetPolicyRequest())).policy
         new = wire.PublishPolicyRequest(policy=old)
         new.policy.version = 2
-        new.policy.effective_time.FromDatetime(nation.parts.clock() - timedelta(days=1))
+        new.policy.effective_time.FromDatetime(nation.parts.clock() + timedelta(days=1))
         await stub.PublishPolicy(new)
-        before = wire.GetPolicyRequest()
-        before.time.FromDatetime(nation.parts.clock() - timedelta(days=2))
-        versions = [(await stub.GetPolicy(request)).policy.version for request in (before, wire.GetPolicyRequest())]
+        after = wire.GetPolicyRequest()
+        after.time.FromDatetime(nation.parts.clock() + timedelta(days=2))
+        versions = [(await stub.GetPolicy(request)).policy.version for request in (wire.GetPolicyRequest(), after)]
     assert [1, 2] == versions
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ async def test_a_change_at_one_process_is_heard_by_the_other(both: tuple[Running
         async with here.operator() as stub:
             policy = (await stub.GetPolicy(wire.GetPolicyRequest())).policy
             policy.version = number
+            policy.effective_time.FromDatetime(here.parts.clock() + timedelta(days=number))
             ticket = there.parts.log_changes.ticket()
             await stub.PublishPolicy(wire.PublishPolicyRequest(policy=policy))
         await ticket.wait()

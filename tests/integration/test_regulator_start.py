@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from shared.cluster.ports import Ports
 from shared.errors import FailedPrecondition, FilingnetError
 from shared.evidence.keys import SigningKey
 from shared.folder_lock import FolderLock
+from shared.mapping.policy import policy_to_wire
 from shared.pb.filingnet.network.v1 import follow_service_pb2, follow_service_pb2_grpc
 from shared.pb.filingnet.regulator.v1 import network_service_pb2
 from shared.trust.credentials import Credentials
@@ -150,8 +152,9 @@ async def test_a_restarted_regulator_goes_on_where_it_was(settings: RegulatorSet
     for expected in (1, 2):
         async with serving(settings) as nation, nation.operator() as stub:
             assert expected == nation.view.versions[1]
-            policy = (await stub.GetPolicy(network_service_pb2.GetPolicyRequest())).policy
+            policy = policy_to_wire(nation.view.policies[-1])
             policy.version += 1
+            policy.effective_time.FromDatetime(nation.parts.clock() + timedelta(days=1))
             await stub.PublishPolicy(network_service_pb2.PublishPolicyRequest(policy=policy))
 
 

@@ -27,7 +27,7 @@ READ = {
         "Filing": ("SearchFilings", "GetFiling", "ListRevisions", "GetStatistics", "ExportFilings", "GetReceipt"),
         "Label": ("SearchLabels", "ListLabelRevisions"),
         "Escalation": ("ListCases", "GetCase", "ListMeasures", "GetProviderFigures"),
-        "Network": ("GetStatus", "ListNodes", "GetPolicy"),
+        "Network": ("GetStatus", "ListNodes", "GetPolicy", "PreviewPolicy"),
         "Record": ("ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"),
     }.items()
     for call in calls
