@@ -20,9 +20,11 @@ from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFound, Unauthenticated, Violation
+from shared.mapping.licence import licence_from_wire
 from shared.mapping.policy import policy_from_wire
 from shared.network import NetworkView, store_document
 from shared.pb.filingnet.network.v1 import directory_pb2, enrolment_service_pb2, entry_pb2, evidence_pb2, policy_pb2
+from shared.provisions.licences import judge_licence
 from shared.provisions.policy_succession import check_publication, removed_categories
 from shared.trust.authority import Authority, IssuedCertificate
 from shared.trust.enrolment import check_enrolment, keys_digest
@@ -117,7 +119,8 @@ class NationalOffice:
             The token file's text, and when it ends.
 
         Raises:
-            InvalidInput when jurisdiction or licence do not fit the node; AlreadyExists when it joined.
+            InvalidInput when jurisdiction or licence do not fit the node, or the licence cannot be one; AlreadyExists
+            when it joined.
         """
         place = self._place(node_name, jurisdiction, licence)
         if self._view.directory.node(node_name) is not None:
@@ -158,6 +161,7 @@ class NationalOffice:
             raise InvalidInput(
                 "a provider needs a licence", "LICENCE_MISSING", [Violation("licence", "LICENCE_MISSING", mend)]
             )
+        _check_licence(licence)
         return jurisdiction
 
     async def enrol(self, request: enrolment_service_pb2.EnrolRequest) -> enrolment_service_pb2.EnrolResponse:
@@ -256,8 +260,9 @@ class NationalOffice:
             The node, and the directory version that says so.
 
         Raises:
-            NotFound when there is no such node.
+            InvalidInput when the licence cannot be one; NotFound when there is no such node.
         """
+        _check_licence(licence)
         return await self._change_node(node_name, lambda node: node.licence.CopyFrom(licence))
 
     async def publish_policy(self, policy: policy_pb2.Policy, validate_only: bool) -> policy_pb2.Policy:
@@ -348,6 +353,13 @@ class NationalOffice:
     async def _changed(self) -> None:
         await self._view.load()
         self._on_change()
+
+
+def _check_licence(licence: directory_pb2.Licence) -> None:
+    violations = list(judge_licence(licence_from_wire(licence)))
+    if violations:
+        message = f"the licence cannot be one: {violations[0].mend}"
+        raise InvalidInput(message, violations[0].rule, violations)
 
 
 def _record_certificate(transaction: Transaction, issued: IssuedCertificate, now: datetime) -> None:

@@ -7,8 +7,9 @@ file is policy; this module reads the number and judges dates and state.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -16,6 +17,8 @@ from typing import Final
 from shared.errors import InvalidInput, Violation
 from shared.provisions.regions import PROVINCES
 
+# The year of a licence is one of China's; `shared.provisions.policy` has the same zone and builds on this module.
+_CHINA_STANDARD_TIME: Final = timezone(timedelta(hours=8))
 _FORM: Final = re.compile(r"[1-8][0-9][123]20[0-9]{2}[0-9]{4}")
 
 
@@ -78,6 +81,28 @@ def parse_licence_number(text: str) -> LicenceNumber:
             [Violation("licence.number", "LICENCE_NUMBER_WRONG", mend)],
         )
     return LicenceNumber(jurisdiction, LicenceClass(int(text[2])), int(text[3:7]), int(text[7:]))
+
+
+def judge_licence(licence: Licence) -> Iterator[Violation]:
+    """Yields why a licence cannot be one at all, whatever its state: judged where it is entered in the directory (Art. 4).
+
+    Args:
+        licence: a provider's.
+
+    Yields:
+        LICENCE_NUMBER_WRONG: a jurisdiction, class or form that no licence has. LICENCE_YEAR_WRONG: it begins before
+        the year of its number. LICENCE_DATES_WRONG: it ends before it starts.
+    """
+    try:
+        number = parse_licence_number(licence.number)
+    except InvalidInput as error:
+        yield from error.violations
+    else:
+        if number.year > licence.start_time.astimezone(_CHINA_STANDARD_TIME).year:
+            mend = "copy number and dates again: a licence does not begin before the year of its number"
+            yield Violation("licence.number", "LICENCE_YEAR_WRONG", mend)
+    if licence.end_time <= licence.start_time:
+        yield Violation("licence.end_time", "LICENCE_DATES_WRONG", "let the licence end after its start")
 
 
 def licence_refusal(licence: Licence | None, at: datetime) -> Violation | None:
