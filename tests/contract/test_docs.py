@@ -270,13 +270,17 @@ def test_every_event_of_the_table_is_logged() -> None:
 
 def test_every_provision_that_is_built_names_contract_module_and_test() -> None:
     """A row of the provisions that is said to be built leads to a contract, to a module, and to a test called after it."""
-    rows = re.findall(r"^\| (Art\. [0-9()]+) \| (.+) \| (.+) \| (.+) \|$", PROVISIONS.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (Art\. [0-9()]+|Answer [123]) \| (.+) \| (.+) \| (.+) \|$", PROVISIONS.read_text("utf-8"), re.MULTILINE
+    )
     built = "2, 3, 4, 5(1), 5(2), 5(3), 6(1), 6(2), 7(1), 7(2), 7(3), 7(4), 8(1), 8(2), 9"
-    assert {f"Art. {number}" for number in built.split(", ")} == {row[0] for row in rows}
-    for article, contract, module, test in rows:
-        assert ".proto`" in contract, article
-        assert ".py::" in module, article
-        assert "::test_" in test, article
+    names = {f"Art. {number}" for number in built.split(", ")} | {f"Answer {number}" for number in (1, 2, 3)}
+    assert names == {row[0] for row in rows}
+    for name, contract, module, test in rows:
+        assert ".proto`" in contract, name
+        assert ".py::" in module, name
+        called = "_".join(re.findall(r"[a-z]+|[0-9]+", name.lower()))
+        assert re.search(rf"::test_{called}_[a-z]", test), f"no test is called after {name}"
 
 
 def test_fields_of_a_filing_are_told_as_they_are() -> None:

@@ -71,7 +71,7 @@ async def refusal(call: Any) -> FilingnetError:
     return refused.value
 
 
-async def test_only_a_passed_review_files(provider: MadeUpProvider, subject: Subject) -> None:
+async def test_art_7_1_only_a_passed_review_files(provider: MadeUpProvider, subject: Subject) -> None:
     """Art. 7(1): opening files nothing, a failed review files nothing, a passed one files the whole record."""
     account = await provider.opened(subject)
     assert (ReviewOutcome.UNSPECIFIED, None, 0) == (account.review_outcome, account.filing, len(provider.woken))
@@ -183,7 +183,7 @@ async def test_filed_account_arrives_and_has_a_receipt(provider: MadeUpProvider,
     assert "RECEIPT_UNKNOWN" == (await refusal(provider.accounts.receipt(account.account_id, 2))).reason
 
 
-async def test_amendment_files_the_next_revision(provider: MadeUpProvider, subject: Subject) -> None:
+async def test_art_7_1_amendment_files_the_next_revision(provider: MadeUpProvider, subject: Subject) -> None:
     """A change states the whole record anew under the next number, whether or not the first one has arrived."""
     account = await provider.filed(subject)
     amended = await provider.accounts.amend(account.account_id, "新名称", "", account.etag, None)
@@ -222,7 +222,7 @@ async def test_etag_keeps_changes_from_crossing(provider: MadeUpProvider, subjec
         assert Conflict is type(await refusal(late))
 
 
-async def test_withdrawal_is_final(provider: MadeUpProvider, subject: Subject) -> None:
+async def test_art_7_1_withdrawal_is_final(provider: MadeUpProvider, subject: Subject) -> None:
     """A withdrawal is filed with its reason and nothing follows it; its subject's identity may have changed before."""
     account = await provider.filed(subject)
     await provider.deliver()

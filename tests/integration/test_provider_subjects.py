@@ -102,7 +102,7 @@ async def test_organisation_registers(provider: MadeUpProvider) -> None:
         ({"nickname": "找我 13800001234"}, "IDENTITY_DATA"),
     ],
 )
-async def test_nothing_is_stored_of_who_is_not_verified(
+async def test_art_6_1_nothing_is_stored_of_who_is_not_verified(
     provider: MadeUpProvider, changes: dict[str, Any], reason: str
 ) -> None:
     """Art. 6(1): without a verified identity that fits nothing is stored, and the error names fields, never values."""
@@ -114,7 +114,7 @@ async def test_nothing_is_stored_of_who_is_not_verified(
 
 
 @pytest.mark.parametrize("changes", [{"version": 2}, {"digest": agreement_digest(1, ["other"])}])
-async def test_nothing_is_stored_without_signature(provider: MadeUpProvider, changes: dict[str, Any]) -> None:
+async def test_art_6_2_nothing_is_stored_without_signature(provider: MadeUpProvider, changes: dict[str, Any]) -> None:
     """Art. 6(2): no signature of the agreement in force, no registration."""
     with pytest.raises(InvalidInput) as refused:
         await provider.registered(agreement=provider.signature(**changes))
@@ -160,7 +160,7 @@ async def test_same_request_at_once_has_one_effect(provider: MadeUpProvider) -> 
     assert 1 == await provider.count("subject")
 
 
-async def test_front_name_changes_freely(provider: MadeUpProvider) -> None:
+async def test_art_6_1_front_name_changes_freely(provider: MadeUpProvider) -> None:
     """Art. 6(1): a name at the front needs no verification, and an etag keeps two changes from crossing."""
     subject = await provider.registered()
     changed = await provider.subjects.change_nickname(subject.reference, "新昵称", subject.etag)
@@ -171,7 +171,7 @@ async def test_front_name_changes_freely(provider: MadeUpProvider) -> None:
         await provider.subjects.change_nickname(subject.reference, f"我是 {NOBODY.id_number}", "")
 
 
-async def test_change_of_identity_is_verified_again(provider: MadeUpProvider) -> None:
+async def test_art_6_1_change_of_identity_is_verified_again(provider: MadeUpProvider) -> None:
     """Art. 6(1): a new identity at the back is verified; a wrong one changes nothing; the old one is shredded."""
     subject = await provider.registered(person(1, "330000"))
     with pytest.raises(InvalidInput):
@@ -238,7 +238,7 @@ async def test_read_is_audited(provider: MadeUpProvider) -> None:
         await provider.subjects.read_identity(bytes(16), "account_recovery", "desk-3")
 
 
-async def test_new_agreement_is_signed_again(provider: MadeUpProvider, network: MadeUpNetwork) -> None:
+async def test_art_6_2_new_agreement_is_signed_again(provider: MadeUpProvider, network: MadeUpNetwork) -> None:
     """Art. 6(2): once a new version holds, new subjects sign it and older ones sign it again; both times are kept."""
     subject, first = await provider.registered(person(1)), provider.signature()
     await provider.view.install([network.policy(2, NOW + timedelta(days=1))])

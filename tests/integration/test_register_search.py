@@ -202,7 +202,7 @@ async def test_history_lists_every_revision(register: MadeRegister) -> None:
     assert "FILING_UNKNOWN" == unknown.value.reason
 
 
-async def test_one_filing_is_read_as_of_a_time(register: MadeRegister) -> None:
+async def test_art_7_1_one_filing_is_read_as_of_a_time(register: MadeRegister) -> None:
     """Reading one account as of any time gives the revision that held then, or says that none did."""
     queries = FilingQueries(register.database)
     for time in (None, START + 25 * SECOND, register.now - 20 * SECOND):

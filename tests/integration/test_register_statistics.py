@@ -64,6 +64,14 @@ async def test_counts_are_those_of_a_plain_count(register: MadeRegister) -> None
                 assert sorted(expected.items()) == [(row.keys, row.count) for row in rows], (given, asked)
 
 
+async def test_art_7_4_subject_kinds_are_counted_apart(register: MadeRegister) -> None:
+    """Art. 7(4): accounts of party and government bodies, enterprises, institutions and organisations, each by its kind."""
+    rows = await FilingStatistics(register.database).count(FilingFilter(), [Dimension.SUBJECT_KIND])
+    expected = Counter(KINDS[fact.subject_kind] for fact in register.shown(None))
+    assert expected == {row.keys[0]: row.count for row in rows}
+    assert {"party_or_government", "enterprise", "public_institution", "peoples_organisation"} <= set(expected)
+
+
 async def test_a_month_begins_at_midnight_in_china(register: MadeRegister) -> None:
     """A filing of the evening of the 31st by Greenwich counts in the month that it already is in China."""
     register.now = micros(datetime(2024, 7, 31, 15, 59, 58, tzinfo=UTC))

@@ -38,7 +38,7 @@ def standing(ends_in: timedelta = 400 * DAY, state: LicenceState = LicenceState.
         (400 * DAY, LicenceState.REVOKED, "LICENCE_REVOKED"),
     ],
 )
-def test_warning_comes_in_time(ends_in: timedelta, state: LicenceState, rule: str | None) -> None:
+def test_art_4_warning_comes_in_time(ends_in: timedelta, state: LicenceState, rule: str | None) -> None:
     """Renewal is due from the day that the policy sets; a licence that does not hold is said as a regulator would."""
     warning = licence_warning(standing(ends_in, state), NOW)
     assert rule == (warning.rule if warning is not None else None)
