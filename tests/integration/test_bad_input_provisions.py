@@ -144,7 +144,8 @@ class BothEnds:
             request.end_time.FromDatetime(self.clock.now + 7 * DAY)
         for name, value in changes.items():
             _put(request, name, value)
-        return (await self.measures.ApplyMeasure(request)).measure
+        taken: measure_service_pb2.Measure = (await self.measures.ApplyMeasure(request)).measure
+        return taken
 
     def measure(self, **changes: Any) -> pb.Escalation:
         """The same measure as the provider reports it, with changes."""
@@ -270,7 +271,7 @@ async def test_grants_that_overlap(ends: BothEnds) -> None:
     await ends.grant(end_time=until)
     await ends.accepted("label_grant", made_up_grant(ends.account, end_time=until))
     expected = both("FAILED_PRECONDITION", "GRANTS_OVERLAP", ("label_grant.start_time", "GRANTS_OVERLAP"))
-    late = {"licence_number": OTHER_PUBLISHER, "start_time": until - MOMENT}
+    late: dict[str, Any] = {"licence_number": OTHER_PUBLISHER, "start_time": until - MOMENT}
     found = await ends.at_provider(ends.grant(**late))
     assert expected == (found, await ends.at_province("label_grant", made_up_grant(ends.account, **late)))
     await ends.grant(start_time=until)
@@ -586,11 +587,11 @@ async def test_a_policy_with_a_gap_or_a_clash_in_its_dates(
             found = await told(officer.PublishPolicy(request))
             assert ("INVALID_ARGUMENT", reason) == (found.code, found.reason)
             assert (field, rule) in found.fields
-        request = network_service_pb2.PreviewPolicyRequest(policy=wire)
+        preview = officer.PreviewPolicy(network_service_pb2.PreviewPolicyRequest(policy=wire))
         if reason == "FIELD_VIOLATIONS":
-            assert (field, rule) in (await told(officer.PreviewPolicy(request))).fields
+            assert (field, rule) in (await told(preview)).fields
         else:
-            shown = (await officer.PreviewPolicy(request)).violations
+            shown = (await preview).violations
             assert found.fields == tuple((each.field, each.rule) for each in shown)
     assert 1 == nation.view.versions[1]
 

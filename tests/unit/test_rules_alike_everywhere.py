@@ -194,7 +194,7 @@ FILINGS = st.builds(
 @st.composite
 def later_policies(draw: st.DrawFn) -> Policy:
     """A policy that begins after everything here was made, with lists, periods and steps drawn anew."""
-    lists = {
+    lists: dict[str, Any] = {
         name: tuple(term for term in getattr(POLICY, name) if draw(st.booleans()))
         for name in ("categories", "return_reasons", *TERM_LISTS)
     }
