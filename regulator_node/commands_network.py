@@ -33,7 +33,7 @@ from shared.errors import InvalidInput
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import VerifyingKey
 from shared.mapping.policy_preview import PolicyPreview
-from shared.provisions.policy import CHINA_STANDARD_TIME
+from shared.provisions.policy import CHINA_STANDARD_TIME, TERM_LISTS
 from shared.provisions.policy_preview import PolicyChange, PolicyEffect
 
 token_app = typer.Typer(help="One-time tokens with which nodes join. Nation only.", no_args_is_help=True)
@@ -49,6 +49,7 @@ AUDIT_COLUMNS: Final = ("time", "actor", "role", "method", "detail")
 TERM_COLUMNS: Final = ("code", "title_zh", "title_en")
 CHANGE_COLUMNS: Final = ("field", "change", "before", "after", "provenance", "article", "would_end", "ends_then")
 EFFECT_COLUMNS: Final = ("effect", "field", "count", "successor", "would_be_due", "due_then")
+LADDER_COLUMNS: Final = ("measure", "longest_days")
 PERIOD_COLUMNS: Final = ("name", "amount", "unit", "provenance", "article")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -413,9 +414,13 @@ def _print_policy(policy: Policy) -> None:
         dataclasses.asdict(period) | {"unit": period.unit.name.lower(), "provenance": period.provenance.name.lower()}
         for period in policy.periods
     ]
+    ladder = [{"measure": step.kind.name.lower(), "longest_days": step.longest_days or None} for step in policy.ladder]
     for title, rows, columns in (
-        ("categories", [dataclasses.asdict(term) for term in policy.categories], TERM_COLUMNS),
-        ("return reasons", [dataclasses.asdict(term) for term in policy.return_reasons], TERM_COLUMNS),
+        *(
+            (name.replace("_", " "), [dataclasses.asdict(term) for term in getattr(policy, name)], TERM_COLUMNS)
+            for name in ("categories", "return_reasons", *TERM_LISTS)
+        ),
+        ("ladder", ladder, LADDER_COLUMNS),
         ("periods", periods, PERIOD_COLUMNS),
     ):
         cli.print_rows(rows, columns=columns, as_json=False, title=title)

@@ -28,6 +28,7 @@ from shared.mapping.policy import policy_to_wire
 from shared.network import NetworkView, store_document
 from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, evidence_pb2
 from shared.provisions.policy import (
+    TERM_LISTS,
     CategorySuccessor,
     LadderStep,
     Policy,
@@ -190,6 +191,16 @@ async def test_the_preview_command_shows_and_changes_nothing(nation: Running, tm
     async with OfficerClient(nation.settings.operator_socket) as officer:
         methods = [entry.method async for entry in officer.audit()]
     assert 2 == methods.count("/filingnet.regulator.v1.NetworkService/PreviewPolicy")
+
+
+async def test_the_show_command_shows_every_list(nation: Running) -> None:
+    """An officer sees the whole policy: each list by its name, the ladder, the periods and where each comes from."""
+    shown = (await run("policy", "show", "--data", str(nation.settings.folder))).stdout
+    titles = ("categories", "return_reasons", *TERM_LISTS, "ladder", "periods")
+    lines = {line.strip() for line in shown.splitlines()}
+    assert [] == [title for title in titles if title.replace("_", " ") not in lines]
+    assert "restrict_publishing" in shown
+    assert "impersonation" in shown
 
 
 async def test_what_a_preview_refuses_is_not_published(nation: Running, tmp_path: Path) -> None:
