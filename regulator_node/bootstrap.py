@@ -15,6 +15,7 @@ from functools import partial
 from regulator_node.audit import Audit
 from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
+from regulator_node.enrolments import Enrolments
 from regulator_node.filing_servicer import FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
@@ -25,6 +26,7 @@ from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
+from regulator_node.nation_documents import NationDocuments
 from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
@@ -231,7 +233,8 @@ class Regulator:
         )
         if self._office is not None:
             server.add(
-                enrolment_service_pb2_grpc.add_EnrolmentServiceServicer_to_server, EnrolmentServicer(self._office)
+                enrolment_service_pb2_grpc.add_EnrolmentServiceServicer_to_server,
+                EnrolmentServicer(self._office.enrolments),
             )
         server.add(
             network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
@@ -357,16 +360,13 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
 
 
 def _office(parts: Parts, authority: Authority) -> NationalOffice:
-    return NationalOffice(
-        parts.database,
-        parts.register_log,
-        parts.view,
-        authority,
-        office_settings(parts.settings),
-        parts.clock,
-        on_change=parts.log_changes.notify,
-        trust_clock=parts.trust_clock,
+    database, view, clock, trust_clock = parts.database, parts.view, parts.clock, parts.trust_clock
+    documents = NationDocuments(
+        database, parts.register_log, view, clock, on_change=parts.log_changes.notify, trust_clock=trust_clock
     )
+    settings = office_settings(parts.settings)
+    enrolments = Enrolments(database, view, documents, authority, settings, clock, trust_clock)
+    return NationalOffice(database, view, documents, enrolments, clock)
 
 
 def _methods_at(name: str) -> Mapping[str, frozenset[Role]]:

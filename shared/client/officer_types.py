@@ -273,6 +273,7 @@ class NodeInfo:
         endpoint: host:port of its network listener; empty for a provider.
         signing_keys: newest last.
         licence: of a provider; None for a regulator.
+        former_jurisdictions: where a provider filed before it was transferred, oldest first.
     """
 
     name: str
@@ -283,6 +284,22 @@ class NodeInfo:
     signing_keys: tuple[NodeKey, ...]
     state: NodeState
     licence: Licence | None
+    former_jurisdictions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerTokenInfo:
+    """A bearer token of an officer, without the token.
+
+    Attributes:
+        token_id: tells it from the others, 16 hexadecimal digits.
+        post: the officer's post.
+    """
+
+    token_id: str
+    post: str
+    role: OfficerRole
+    expire_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
