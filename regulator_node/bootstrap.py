@@ -31,6 +31,7 @@ from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
 from regulator_node.own_keys import issue_own, load_authority, office_settings
+from regulator_node.own_log import OwnLogGuard
 from regulator_node.public_servicer import PublicServicer
 from regulator_node.record_servicer import RecordServicer
 from regulator_node.record_sources import record_sources
@@ -71,6 +72,7 @@ from shared.trust.authority import Authority
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
+from shared.trust.names import NATION
 from shared.upkeep import for_ever
 
 WATCH_SECONDS = 1.0
@@ -153,6 +155,7 @@ class Regulator:
         self._parts = parts
         self.membership = Membership(parts.view, parts.credentials)
         self._office = _office(parts, parts.authority) if parts.authority is not None else None
+        self._guard = OwnLogGuard(parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION))
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
@@ -180,6 +183,8 @@ class Regulator:
             FailedPrecondition: PORT_IN_USE and what else keeps it from listening.
         """
         settings, credentials = self._parts.settings, self._parts.credentials
+        if not settings.is_nation:
+            await self._guard.ask()
         listen = {
             "network": await self._server.listen(
                 settings.network_listen, credentials.server_credentials(require_client=True)
@@ -300,6 +305,7 @@ class Regulator:
             officers=self._officers,
             audit=self.audit,
             status=StatusReader(parts.settings.jurisdiction),
+            register_log=parts.register_log,
             credentials=parts.credentials,
             clock=parts.clock,
         )
@@ -322,6 +328,7 @@ class Regulator:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:
             upkeep["nation"] = partial(follow_nation, following)
+            upkeep["own log"] = self._guard.ask_until_answered
         return upkeep
 
     async def _renew(self, certificate_request: str) -> str:

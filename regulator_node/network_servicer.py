@@ -16,6 +16,7 @@ from typing import Final
 import grpc
 
 from regulator_node.audit import DEFAULT_PAGE, Audit
+from regulator_node.log import RegisterLog
 from regulator_node.national import NationalOffice
 from regulator_node.officers import HeldToken, OfficerTokens
 from regulator_node.replication import Replica
@@ -56,6 +57,7 @@ class NetworkAffairs:
         officers: bearer tokens.
         audit: the trail.
         status: reads the register's state.
+        register_log: the own log.
         credentials: this node's certificate.
         clock: tells the time.
     """
@@ -67,6 +69,7 @@ class NetworkAffairs:
     officers: OfficerTokens
     audit: Audit
     status: StatusReader
+    register_log: RegisterLog
     credentials: Credentials
     clock: Clock
 
@@ -98,6 +101,7 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
             policy_version=affairs.view.versions[1],
             software_version=metadata.version("filingnet"),
             filings=register.filings,
+            log_error=": ".join(affairs.register_log.held_back or ()),
         )
         response.certificate_expire_time.FromDatetime(affairs.credentials.expire_time)
         moved = simulated_time(affairs.clock)

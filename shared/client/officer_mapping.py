@@ -127,6 +127,7 @@ def status_from_wire(message: network_service_pb2.GetStatusResponse) -> Regulato
         software_version=message.software_version,
         filings=message.filings,
         simulated_time=time_from_wire(message.simulated_time) if message.HasField("simulated_time") else None,
+        log_error=message.log_error,
     )
 
 

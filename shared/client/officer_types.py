@@ -241,6 +241,7 @@ class RegulatorStatus:
         checkpoint: the newest of its own log, a C2SP signed note.
         filings: in the register, all revisions, own jurisdiction and copies.
         simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
+        log_error: why nothing enters its own log, and what to do; empty where it is as the nation holds it.
     """
 
     name: str
@@ -253,6 +254,7 @@ class RegulatorStatus:
     software_version: str
     filings: int
     simulated_time: datetime | None
+    log_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

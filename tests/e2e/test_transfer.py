@@ -12,7 +12,7 @@ import pytest
 from shared.client.label_types import Duty, DutyProfile, Label, SubjectLicence
 from shared.client.officer import FilingFilter, LicenceState, OfficerClient, OfficerRole, Verdict
 from shared.client.officer import FilingState as RegisterState
-from shared.client.provider import FilingState, ProviderClient, SubjectKind
+from shared.client.provider import Account, FilingState, ProviderClient, SubjectKind
 from shared.clock import system_clock
 from shared.cluster import made_up
 from shared.cluster.network import Cluster
@@ -77,8 +77,7 @@ async def test_art_3_a_provider_that_moves_takes_its_history_along(cluster: Clus
         await wave.file_duty_profile(profile(120))
         cluster.heal(WAVE, ZHEJIANG)
         await cluster.wait_until_delivered("wave")
-        for account in (first, second, third):
-            await cluster.wait_until(lambda each=account: is_final(wave, each.account_id), "all filings are final")
+        await cluster.wait_until(lambda: all_final(wave, first, second, third), "all filings are final")
         await beijing_decides(cluster, wave, second.account_id)
         with pytest.raises(FailedPrecondition) as refused:
             await office.transfer_provider(WAVE, "110000")
@@ -188,6 +187,11 @@ async def labelled(wave: ProviderClient) -> Label:
     now = system_clock()
     licence = SubjectLicence("33120240001", now - timedelta(days=300), now + timedelta(days=300))
     return await wave.grant_label(account.account_id, LabelBasis.NEWS_UNIT, licence=licence)
+
+
+async def all_final(wave: ProviderClient, *accounts: Account) -> bool:
+    """Whether the newest filings of accounts are final."""
+    return all([await is_final(wave, account.account_id) for account in accounts])
 
 
 async def is_final(wave: ProviderClient, account_id: str) -> bool:
