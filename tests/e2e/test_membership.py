@@ -163,3 +163,20 @@ async def test_a_regulator_that_moves_is_found_at_its_new_address(cluster: Clust
         assert f"is reached at {real}" in moved
         await cluster.wait_until_delivered("wave")
         assert await wave.receipt(account.account_id)
+
+
+async def test_a_command_that_names_the_wrong_node_is_told_so(cluster: Cluster, tmp_path: Path) -> None:
+    """An officer who leaves out --node, or names one that is not at the address, is told what to write instead."""
+    province, bearer = cluster.regulator("330000"), tmp_path / "desk.token"
+    data = ("--data", str(province.folder))
+    token = await province.run(
+        *("regulator_node", "officer", "token", *data, "--post", "some-desk", "--role", "reader")
+    )
+    bearer.write_text(token, "ascii")
+    access = ("--address", province.public_address, "--ca", str(province.folder / "tls" / "ca.pem"))
+    search = ("regulator_node", "filings", "search", *access, "--bearer-file", str(bearer))
+    for wrong in ((), ("--node", "regulator/110000"), ("--node", "zhejiang")):
+        with pytest.raises(FailedPrecondition):
+            await province.run(*search, *wrong)
+        assert "another node answers at this address: say whose it is" in province.log_text().splitlines()[-1]
+    await province.run(*search, "--node", "regulator/330000")
