@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def departure(number: int = 1, to: str = JURISDICTION) -> entry_pb2.Entry:
     return entry
 
 
-def filed_before(account_id: str, **changes: object) -> entry_pb2.Entry:
+def filed_before(account_id: str, **changes: Any) -> entry_pb2.Entry:
     """A filing in the old log."""
     filing = made_up_filing(account_id, **changes)
     return entry_pb2.Entry.FromString(made_up_entry(filing, jurisdiction=OLD))
@@ -78,7 +79,7 @@ async def submit(register: Register, *filings: filing_pb2.Filing) -> list[int]:
     prepared = prepare(request, origin=PROVIDER, jurisdiction=JURISDICTION, key_lookup=register.ring.lookup)
     context = register.context()
     response = await register.database.write(
-        lambda transaction: register.intake.store(transaction, prepared, context, MOVED)
+        lambda transaction: register.intake.store(transaction, prepared, context, transfers=MOVED)
     )
     return [result.outcome for result in response.results]
 
@@ -111,7 +112,9 @@ async def test_art_3_revisions_in_two_logs_are_one_account(register: Register) -
     before = micros(NOW) - 1
     page = await queries.search(FilingFilter(provider=PROVIDER, as_of=before), Order.NEWEST_FIRST)
     assert [(1, OLD)] * 2 == [(each.revision, each.jurisdiction) for each in page.filings]
-    page = await queries.search(FilingFilter(provider=PROVIDER, as_of=micros(NOW + timedelta(days=1))), Order.NEWEST_FIRST)
+    page = await queries.search(
+        FilingFilter(provider=PROVIDER, as_of=micros(NOW + timedelta(days=1))), Order.NEWEST_FIRST
+    )
     assert {(1, OLD), (2, JURISDICTION)} == {(each.revision, each.jurisdiction) for each in page.filings}
 
 
