@@ -132,6 +132,7 @@ async def test_art_3_what_the_old_regulator_refused_goes_to_the_new_one(cluster:
     """Art. 3: a refused filing is in no log; transferred back, it moves along and is sent on to the new regulator, once."""
     zhejiang, beijing = cluster.regulator("330000"), cluster.regulator("110000")
     async with cluster.provider("wave").client() as wave, cluster.nation.client() as office, zhejiang.client() as seen:
+        await settled_at_beijing(cluster, wave, office)
         cluster.cut(WAVE, BEIJING)
         account = await file_account(wave)
         later = await wave.amend_account(account.account_id, category="sports")
@@ -162,6 +163,20 @@ async def test_art_3_what_the_old_regulator_refused_goes_to_the_new_one(cluster:
     ]
     assert [1, 2] == filed
     assert "departure" == entries_of_wave(beijing, "110000")[-1].WhichOneof("body")
+
+
+async def settled_at_beijing(cluster: Cluster, wave: ProviderClient, office: OfficerClient) -> None:
+    """Transfers the provider to Beijing, where no test before did, and waits until it is there."""
+    if {node.name: node.jurisdiction async for node in office.nodes()}[WAVE] != "110000":
+        await office.transfer_provider(WAVE, "110000")
+    await cluster.wait_until(lambda: files_in(wave, "110000"), "the provider has heard")
+    account = await file_account(wave)
+    await cluster.wait_until(lambda: is_final(wave, account.account_id), "the provider files at Beijing")
+
+
+async def files_in(wave: ProviderClient, jurisdiction: str) -> bool:
+    """Whether the provider knows that it files in a jurisdiction."""
+    return jurisdiction == (await wave.status()).jurisdiction
 
 
 async def stands(wave: ProviderClient, regulator: str, *, parked: int) -> bool:
