@@ -180,3 +180,15 @@ async def test_a_command_that_names_the_wrong_node_is_told_so(cluster: Cluster, 
             await province.run(*search, *wrong)
         assert "another node answers at this address: say whose it is" in province.log_text().splitlines()[-1]
     await province.run(*search, "--node", "regulator/330000")
+
+
+async def test_init_prints_what_is_ready_and_nothing_else(cluster: Cluster, tmp_path: Path) -> None:
+    """A program that runs init reads one line; the log is not written to where it reads."""
+    async with cluster.nation.client() as office:
+        licence = next(iter([node.licence async for node in office.nodes() if node.licence is not None]))
+        token = await office.create_token("provider/tide", title="样例服务", jurisdiction="330000", licence=licence)
+    file = tmp_path / "tide.token"
+    file.write_text(token.text, "utf-8")
+    folder = tmp_path / "tide"
+    printed = await cluster.nation.run("provider_node", "init", "--data", str(folder), "--token-file", str(file))
+    assert [f"provider/tide is ready in {folder}: run provider-node serve --data {folder}"] == printed.splitlines()
