@@ -18,6 +18,7 @@ from provider_node import (
     node_commands,
     record_commands,
     report_commands,
+    stopped_commands,
     subject_commands,
 )
 from provider_node.commands import DataFolder
@@ -39,6 +40,7 @@ report_commands.mount(app)
 measure_commands.mount(app)
 record_commands.mount(app)
 node_commands.mount(app)
+stopped_commands.mount(app)
 
 
 @app.command(
@@ -97,6 +99,7 @@ def serve(data: DataFolder) -> None:
 
 def main() -> None:
     """Runs the program."""
+    telemetry.configure("WARNING")
     cli.run(app)
 
 

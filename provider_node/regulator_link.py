@@ -1,7 +1,9 @@
-"""All that goes between a provider and its regulator: filings up, directives and documents down.
+"""All that goes between a provider and its regulators: filings up, directives and documents down.
 
 The provider opens every connection; nobody calls it. Whatever is heard from the regulator tells the worker that it is
-there again. When the directory names another jurisdiction for the provider, the link is made anew to that regulator.
+there again. When the directory names another jurisdiction for the provider, the link is made anew to that regulator
+(Art. 3): what is on its way to the one before still arrives there (departures.py), and what that one still says of what
+was filed with it, directives and finality, is heard for ever.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from provider_node.departures import Progress, advance, close_former, unsettled
 from provider_node.directives import DirectiveHandler, Directives
 from provider_node.standing import ReadStanding, Standing
 from shared.channel import Peer
@@ -20,6 +23,7 @@ from shared.delivery.follow import Stream, follow
 from shared.delivery.worker import DeliveryWorker, RefusalListener, Route
 from shared.errors import Unavailable
 from shared.evidence.keys import SigningKey
+from shared.evidence.names import regulator_of
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     follow_service_pb2,
@@ -27,7 +31,7 @@ from shared.pb.filingnet.network.v1 import (
     intake_service_pb2,
     intake_service_pb2_grpc,
 )
-from shared.trust.names import NATION
+from shared.trust.names import NATION, jurisdiction_of
 
 log = structlog.get_logger(__name__)
 
@@ -75,18 +79,20 @@ class RegulatorLink:
     async def run(self) -> None:
         """Delivers and follows until cancelled, or until the provider's jurisdiction changes."""
         standing = self._standing()
-        peer = self._peer(standing.regulator)
-        worker = self._make_worker(standing, peer)
+        await self._database.write(lambda transaction: close_former(transaction, standing))
+        peers = {name: self._peer(name) for name in (standing.regulator, *standing.left)}
+        peer = peers[standing.regulator]
+        worker = self._make_worker(standing, standing.jurisdiction, peer)
         self._worker = worker
-        tasks = [
-            asyncio.create_task(work)
-            for work in (
-                worker.run(),
-                self._follow_directives(standing, peer, worker),
-                self._follow_documents(standing, peer, worker),
-                self._until_moved(standing),
-            )
+        works = [
+            worker.run(),
+            self._follow_directives(standing, standing.jurisdiction, peer, worker),
+            self._follow_documents(standing, peer, worker),
+            self._until_moved(standing),
         ]
+        if standing.left:
+            works.append(self._leave(standing, peers))
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -96,24 +102,57 @@ class RegulatorLink:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await peer.close()
+            for each in peers.values():
+                await each.close()
 
-    def _make_worker(self, standing: Standing, peer: Peer) -> DeliveryWorker:
+    async def _leave(self, standing: Standing, peers: Mapping[str, Peer]) -> None:
+        """Settles what is left to do where the provider filed before, and hears what is said there, for ever."""
+        workers = {name: self._make_worker(standing, jurisdiction_of(name), peers[name]) for name in standing.left}
+        async with asyncio.TaskGroup() as group:
+            for name, worker in workers.items():
+                group.create_task(self._follow_directives(standing, jurisdiction_of(name), peers[name], worker))
+            for number in await self._database.read(lambda transaction: unsettled(transaction, standing)):
+                name = regulator_of(standing.former[number - 1])
+                if name in workers:
+                    await self._settle(standing, number, workers[name])
+
+    async def _settle(self, standing: Standing, number: int, worker: DeliveryWorker) -> None:
+        """Delivers what is on its way to a regulator that was left, and the departure after it."""
+        delivery = asyncio.create_task(worker.run())
+        try:
+            while True:
+                ticket = worker.recorded.ticket()
+                progress = await self._database.write(
+                    lambda transaction: advance(transaction, standing, number, self._clock())
+                )
+                if progress is Progress.SETTLED:
+                    log.info("departure_settled", number=number)
+                    self.wake()
+                    return
+                if progress is Progress.QUEUED:
+                    worker.wake()
+                await ticket.wait()
+        finally:
+            delivery.cancel()
+            await asyncio.gather(delivery, return_exceptions=True)
+
+    def _make_worker(self, standing: Standing, jurisdiction: str, peer: Peer) -> DeliveryWorker:
         stub = peer.stub(intake_service_pb2_grpc.IntakeServiceStub)
 
         async def submit(
             request: intake_service_pb2.SubmitEntriesRequest, seconds: float
         ) -> intake_service_pb2.SubmitEntriesResponse:
+            request.transfers = len(standing.former)
             response: intake_service_pb2.SubmitEntriesResponse = await stub.SubmitEntries(request, timeout=seconds)
             return response
 
-        route = Route(standing.regulator, standing.jurisdiction, standing.name, self._key, self._view.key_ring)
+        route = Route(regulator_of(jurisdiction), jurisdiction, standing.name, self._key, self._view.key_ring)
         return DeliveryWorker(self._database, route, submit, self._clock, refusals=self._refusals)
 
-    async def _follow_directives(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
-        directives = Directives(
-            self._database, standing.name, standing.jurisdiction, self._view.key_ring, self._handlers
-        )
+    async def _follow_directives(
+        self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker
+    ) -> None:
+        directives = Directives(self._database, standing.name, jurisdiction, self._view.key_ring, self._handlers)
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
 
         async def open_stream() -> Stream[follow_service_pb2.FollowDirectivesResponse]:
@@ -155,9 +194,9 @@ class RegulatorLink:
     async def _until_moved(self, standing: Standing) -> None:
         while True:
             ticket = self._view.changes.ticket()
-            now = self._standing().jurisdiction
-            if now != standing.jurisdiction:
-                log.info("jurisdiction_changed", before=standing.jurisdiction, now=now)
+            now = self._standing()
+            if (now.jurisdiction, now.former) != (standing.jurisdiction, standing.former):
+                log.info("jurisdiction_changed", before=standing.jurisdiction, now=now.jurisdiction)
                 return
             await ticket.wait()
 

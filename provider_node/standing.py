@@ -26,6 +26,7 @@ class Standing:
         licence: None where the directory has none (Art. 4).
         state: whether it may take part.
         policies: in order of version.
+        former: the jurisdictions that it filed in before it was transferred, oldest first (Art. 3).
     """
 
     name: str
@@ -33,11 +34,17 @@ class Standing:
     licence: Licence | None
     state: ProviderState
     policies: Sequence[Policy]
+    former: tuple[str, ...] = ()
 
     @property
     def regulator(self) -> str:
         """The node name of the regulator it files with."""
         return regulator_of(self.jurisdiction)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The node names of the regulators that it filed with before, each once, and no longer files with."""
+        return tuple(dict.fromkeys(regulator_of(each) for each in self.former if each != self.jurisdiction))
 
     def context(self, now: datetime) -> FilingContext:
         """Returns what filings made now are judged against."""
@@ -68,7 +75,8 @@ def read_standing(view: NetworkView, name: str) -> Standing:
     node = view.directory.node(name)
     if node is None:
         raise FailedPrecondition(f"the directory has no {name}: ask the nation's office why", "NOT_IN_DIRECTORY")
-    return Standing(name, node.jurisdiction, licence_of(node), ProviderState(node.state), view.policies)
+    former = tuple(each.jurisdiction for each in node.former_jurisdictions)
+    return Standing(name, node.jurisdiction, licence_of(node), ProviderState(node.state), view.policies, former)
 
 
 def own_licence(standing: ReadStanding) -> LicenceSpan:

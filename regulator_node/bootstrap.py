@@ -15,6 +15,7 @@ from functools import partial
 from regulator_node.audit import Audit
 from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
+from regulator_node.enrolments import Enrolments
 from regulator_node.filing_servicer import FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
@@ -25,10 +26,12 @@ from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
+from regulator_node.nation_documents import NationDocuments
 from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
 from regulator_node.own_keys import issue_own, load_authority, office_settings
+from regulator_node.own_log import OwnLogGuard
 from regulator_node.public_servicer import PublicServicer
 from regulator_node.record_servicer import RecordServicer
 from regulator_node.record_sources import record_sources
@@ -69,6 +72,7 @@ from shared.trust.authority import Authority
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
+from shared.trust.names import NATION
 from shared.upkeep import for_ever
 
 WATCH_SECONDS = 1.0
@@ -151,6 +155,7 @@ class Regulator:
         self._parts = parts
         self.membership = Membership(parts.view, parts.credentials)
         self._office = _office(parts, parts.authority) if parts.authority is not None else None
+        self._guard = OwnLogGuard(parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION))
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
@@ -178,6 +183,8 @@ class Regulator:
             FailedPrecondition: PORT_IN_USE and what else keeps it from listening.
         """
         settings, credentials = self._parts.settings, self._parts.credentials
+        if not settings.is_nation:
+            await self._guard.ask()
         listen = {
             "network": await self._server.listen(
                 settings.network_listen, credentials.server_credentials(require_client=True)
@@ -231,7 +238,8 @@ class Regulator:
         )
         if self._office is not None:
             server.add(
-                enrolment_service_pb2_grpc.add_EnrolmentServiceServicer_to_server, EnrolmentServicer(self._office)
+                enrolment_service_pb2_grpc.add_EnrolmentServiceServicer_to_server,
+                EnrolmentServicer(self._office.enrolments),
             )
         server.add(
             network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
@@ -297,6 +305,7 @@ class Regulator:
             officers=self._officers,
             audit=self.audit,
             status=StatusReader(parts.settings.jurisdiction),
+            register_log=parts.register_log,
             credentials=parts.credentials,
             clock=parts.clock,
         )
@@ -319,6 +328,7 @@ class Regulator:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:
             upkeep["nation"] = partial(follow_nation, following)
+            upkeep["own log"] = self._guard.ask_until_answered
         return upkeep
 
     async def _renew(self, certificate_request: str) -> str:
@@ -357,16 +367,13 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
 
 
 def _office(parts: Parts, authority: Authority) -> NationalOffice:
-    return NationalOffice(
-        parts.database,
-        parts.register_log,
-        parts.view,
-        authority,
-        office_settings(parts.settings),
-        parts.clock,
-        on_change=parts.log_changes.notify,
-        trust_clock=parts.trust_clock,
+    database, view, clock, trust_clock = parts.database, parts.view, parts.clock, parts.trust_clock
+    documents = NationDocuments(
+        database, parts.register_log, view, clock, on_change=parts.log_changes.notify, trust_clock=trust_clock
     )
+    settings = office_settings(parts.settings)
+    enrolments = Enrolments(database, view, documents, authority, settings, clock, trust_clock)
+    return NationalOffice(database, view, documents, enrolments, clock)
 
 
 def _methods_at(name: str) -> Mapping[str, frozenset[Role]]:

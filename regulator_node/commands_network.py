@@ -35,6 +35,7 @@ from shared.evidence.keys import VerifyingKey
 from shared.mapping.policy_preview import PolicyPreview
 from shared.provisions.policy import CHINA_STANDARD_TIME, TERM_LISTS
 from shared.provisions.policy_preview import PolicyChange, PolicyEffect
+from shared.signing_keys import read_public_key
 
 token_app = typer.Typer(help="One-time tokens with which nodes join. Nation only.", no_args_is_help=True)
 nodes_app = typer.Typer(help="Who takes part.", no_args_is_help=True)
@@ -108,21 +109,27 @@ def status(access: Access, as_json: AsJson = False) -> None:
     epilog="Examples:\n\nregulator-node token create --data nation --node regulator/330000 --title 浙江监管节点"
     " --output zhejiang.token\n\n"
     "regulator-node token create --data nation --node provider/wave --jurisdiction 330000 --title 样例服务"
-    " --licence-number 33320240001 --licence-start 2024-01-01 --licence-end 2027-01-01 --output wave.token",
+    " --licence-number 33320240001 --licence-start 2024-01-01 --licence-end 2027-01-01 --output wave.token\n\n"
+    "regulator-node token create --data nation --node provider/wave --rejoin --output wave.token",
 )
 @with_option_groups
 def create_token(
     access: NationAccess,
     node: Annotated[str, typer.Option(help="The node that will join: regulator/330000 or provider/wave.")],
-    title: Annotated[str, typer.Option(help="Public name of the company or the office.")],
     output: Annotated[Path, typer.Option(help="The token file, to be handed over and then deleted.")],
+    title: Annotated[str, typer.Option(help="Public name of the company or the office.")] = "",
     jurisdiction: Annotated[str, typer.Option(help="A provider's jurisdiction: GB/T 2260, e.g. 330000.")] = "",
     licence_number: LicenceNumber = "",
     licence_start: LicenceTime = "",
     licence_end: LicenceTime = "",
     lifetime_hours: Annotated[int, typer.Option(help="Hours until the token ends.", min=1)] = 24,
+    rejoin: Annotated[
+        bool, typer.Option("--rejoin", help="For a node that joined before: its certificate ended.")
+    ] = False,
 ) -> None:
     """Makes a one-time token bound to one node name. A provider's token brings its licence (Art. 4)."""
+    if not rejoin and not title:
+        raise typer.BadParameter("give the public name of the company or the office", param_hint="--title")
     licence = None
     if licence_number or licence_start or licence_end:
         licence = _licence(licence_number, licence_start, licence_end, LicenceState.VALID)
@@ -131,7 +138,12 @@ def create_token(
     async def make() -> tuple[str, datetime]:
         async with access.client() as client:
             token = await client.create_token(
-                node, title=title, jurisdiction=jurisdiction, licence=licence, lifetime_hours=lifetime_hours
+                node,
+                title=title,
+                jurisdiction=jurisdiction,
+                licence=licence,
+                lifetime_hours=lifetime_hours,
+                rejoin=rejoin,
             )
         return token.text, token.expire_time
 
@@ -179,6 +191,65 @@ def deny(
 ) -> None:
     """Denies a node: every call is refused, from its next one on."""
     _set_state(access, name, NodeState.DENIED)
+
+
+@nodes_app.command("transfer", epilog="Example: regulator-node nodes transfer --data nation provider/wave --to 110000")
+@with_option_groups
+def transfer(
+    access: NationAccess,
+    name: NodeName,
+    to: Annotated[str, typer.Option(help="The jurisdiction that it files in from now on, e.g. 110000.")],
+) -> None:
+    """Transfers a provider that moves, with its history (Art. 3). Nation only."""
+
+    async def change() -> NodeChange:
+        async with access.client() as client:
+            return await client.transfer_provider(name, to)
+
+    changed = cli.wait_for(change())
+    typer.echo(f"{name} files with regulator/{to} from now on, by directory {changed.directory_version}")
+
+
+@nodes_app.command(
+    "endpoint",
+    epilog="Example: regulator-node nodes endpoint --data nation regulator/330000 --to zhejiang.example:7400",
+)
+@with_option_groups
+def set_endpoint(
+    access: NationAccess,
+    name: NodeName,
+    to: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where other nodes reach it from now on.")],
+) -> None:
+    """Tells every node that a regulator listens elsewhere. Nation only."""
+
+    async def change() -> NodeChange:
+        async with access.client() as client:
+            return await client.set_endpoint(name, to)
+
+    changed = cli.wait_for(change())
+    typer.echo(f"{name} is reached at {to}, by directory {changed.directory_version}")
+
+
+@nodes_app.command(
+    "add-key",
+    epilog="Example: regulator-node nodes add-key --data nation provider/wave --key-file wave.next-key",
+)
+@with_option_groups
+def add_key(
+    access: NationAccess,
+    name: NodeName,
+    key_file: Annotated[Path, typer.Option(help="The public key, as signing-key next printed it.")],
+) -> None:
+    """Adds a key with which a node will sign; what it signed with earlier keys stays proven. Nation only."""
+    public_key = read_public_key(key_file.read_text("utf-8", errors="replace"))
+
+    async def change() -> NodeChange:
+        async with access.client() as client:
+            return await client.add_signing_key(name, public_key)
+
+    changed = cli.wait_for(change())
+    key = changed.node.signing_keys[-1].key_id
+    typer.echo(f"{name} may sign with key {key}, by directory {changed.directory_version}")
 
 
 @licence_app.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,7 +16,7 @@ from regulator_node.officer_access import Access
 from regulator_node.option_groups import with_option_groups
 from regulator_node.secret_files import check_absent, write_secret
 from shared import cli
-from shared.client.officer import OfficerCertificate, OfficerRole, OfficerToken
+from shared.client.officer import OfficerCertificate, OfficerRole, OfficerToken, OfficerTokenInfo
 from shared.trust.certificate_requests import certificate_request
 from shared.trust.names import officer_name
 
@@ -53,6 +54,37 @@ def create_officer_token(
     else:
         write_secret(output, made.token + "\n")
         typer.echo(f"{output}: {post} is a {role} until {made.expire_time.isoformat(timespec='seconds')}")
+
+
+@officer_app.command("list", epilog="Example: regulator-node officer list --data zhejiang")
+@with_option_groups
+def list_officer_tokens(
+    access: Access, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Lists the bearer tokens of this node's officers that have not ended."""
+
+    async def read() -> list[OfficerTokenInfo]:
+        async with access.client() as client:
+            return await client.officer_tokens()
+
+    rows = [dataclasses.asdict(token) | {"role": token.role.name.lower()} for token in cli.wait_for(read())]
+    cli.print_rows(rows, columns=("token_id", "post", "role", "expire_time"), as_json=as_json)
+
+
+@officer_app.command("revoke", epilog="Example: regulator-node officer revoke --data zhejiang 3f8a1c5d9e0b7a24")
+@with_option_groups
+def revoke_officer_token(
+    access: Access,
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="As officer list prints it.")],
+) -> None:
+    """Revokes one bearer token: it is refused at its next call."""
+
+    async def revoke() -> OfficerTokenInfo:
+        async with access.client() as client:
+            return await client.revoke_officer_token(token_id)
+
+    revoked = cli.wait_for(revoke())
+    typer.echo(f"the token {token_id} of {revoked.post} is revoked")
 
 
 @officer_app.command(

@@ -33,6 +33,15 @@ END_OF_TIME: Final = 2**62
 """Later than any time in the register, in microseconds since 1970."""
 
 
+_NOT_REPLACED_ELSEWHERE: Final = peewee.SQL(
+    "NOT EXISTS (SELECT 1 FROM station s JOIN filing m ON m.jurisdiction = s.jurisdiction AND m.provider = s.provider"
+    " WHERE s.provider = f.provider AND s.jurisdiction <> f.jurisdiction AND m.account_id = f.account_id"
+    " AND m.revision > f.revision AND m.filed_time <= ? AND m.effective_time <= ?)",
+    [Slot("known"), Slot("as_of")],
+)
+"""No later revision held, in another log of a provider that moved (Art. 3)."""
+
+
 class Order(IntEnum):
     """Order of filings by filed time, with the numbers of the wire."""
 
@@ -180,7 +189,7 @@ class Selection:
                 & (later.effective_time <= Slot("as_of"))
             )
         )
-        none: peewee.Expression = ~replacement
+        none: peewee.Expression = ~replacement & _NOT_REPLACED_ELSEWHERE
         return none
 
     def _has_state(self, filing: FilingTable) -> peewee.Expression:

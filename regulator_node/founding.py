@@ -9,8 +9,8 @@ from __future__ import annotations
 from contextlib import closing
 
 from regulator_node.log import RegisterLog
-from regulator_node.national import NationalOffice
-from regulator_node.own_keys import issue_own, load_authority, office_settings
+from regulator_node.nation_documents import NationDocuments
+from regulator_node.own_keys import issue_own, load_authority
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
 from shared.clock import Clock, system_clock
 from shared.database import Database, open_database
@@ -119,8 +119,8 @@ async def _state_foundation(
     )
     own.signing_keys.add(key_id=key.key_id, public_key=key.public_bytes).start_time.FromDatetime(clock())
     log = RegisterLog(settings.name, settings.jurisdiction, key)
-    office = NationalOffice(database, log, view, authority, office_settings(settings), clock, on_change=lambda: None)
-    await office.found(own, policy_to_wire(initial_policy()))
+    documents = NationDocuments(database, log, view, clock, on_change=lambda: None)
+    await documents.found(own, authority.certificate_pem, policy_to_wire(initial_policy()))
     stated = view.directory.node(settings.name)
     if stated is None or (stated.title, stated.endpoint) != (own.title, own.endpoint):
         raise FailedPrecondition(

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from regulator_node.register_departures import logs_of, marks
 from shared.database import Transaction
 from shared.identifiers import id_text
 from shared.provisions.account_history import AccountHistory, Appeal, Measure, Order
@@ -50,7 +51,7 @@ def read_histories(
 
     Args:
         transaction: a read.
-        jurisdiction: whose log it is in.
+        jurisdiction: whose log it is in; of a provider that moved, its earlier logs count as well.
         provider: the provider's node name.
         accounts: their ids, 16 bytes each.
 
@@ -60,11 +61,12 @@ def read_histories(
     if not accounts:
         return {}
     histories: dict[str, AccountHistory] = {}
-    among = f"account_id IN ({', '.join('?' * len(accounts))})"
-    place = (jurisdiction, provider, *accounts)
+    logs = logs_of(transaction, jurisdiction, provider)
+    among = f"jurisdiction IN ({marks(logs)}) AND provider = ? AND account_id IN ({marks(accounts)})"
+    place = (*logs, provider, *accounts)
     rows = transaction.execute(
         f"SELECT account_id, measure_id, {', '.join(MEASURE_COLUMNS)} FROM measure"  # noqa: S608
-        f" WHERE jurisdiction = ? AND provider = ? AND {among} ORDER BY start_time, log_index",
+        f" WHERE {among} ORDER BY start_time, log_index",
         place,
     )
     for account, measure_id, *values in rows:
@@ -72,7 +74,7 @@ def read_histories(
         histories[id_text(bytes(account))] = history.with_measure(Measure(id_text(bytes(measure_id)), *values))
     rows = transaction.execute(
         f"SELECT account_id, appeal_id, measure_id, {', '.join(APPEAL_COLUMNS)} FROM appeal"  # noqa: S608
-        f" WHERE jurisdiction = ? AND provider = ? AND {among}",
+        f" WHERE {among}",
         place,
     )
     for account, *values in rows:
@@ -91,7 +93,7 @@ def read_threads(
 
     Args:
         transaction: a read.
-        jurisdiction: whose log it is in.
+        jurisdiction: whose log it is in; of a provider that moved, its earlier logs count as well.
         provider: the provider's node name.
         escalations: their ids, 16 bytes each.
 
@@ -100,10 +102,11 @@ def read_threads(
     """
     if not escalations:
         return {}
+    logs = logs_of(transaction, jurisdiction, provider)
     rows = transaction.execute(
         "SELECT escalation_id, matter, account_id, revision FROM escalation_thread"  # noqa: S608
-        f" WHERE jurisdiction = ? AND provider = ? AND escalation_id IN ({', '.join('?' * len(escalations))})",
-        (jurisdiction, provider, *escalations),
+        f" WHERE jurisdiction IN ({marks(logs)}) AND provider = ? AND escalation_id IN ({marks(escalations)})",
+        (*logs, provider, *escalations),
     )
     return {
         id_text(bytes(escalation)): Thread(Matter(matter), id_text(bytes(account)), revision)

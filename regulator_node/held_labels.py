@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from regulator_node.register_departures import logs_of, marks
 from shared.database import Transaction
 from shared.identifiers import id_text
 from shared.provisions.label_decisions import LabelOutcome
@@ -22,8 +23,7 @@ _STATEMENT: Final = (
 )
 _HELD: Final = (
     f"SELECT {_GRANT}, g.outcome, g.decided_time, {_STATEMENT} FROM label_grant g"  # noqa: S608
-    " JOIN label l ON l.jurisdiction = g.jurisdiction AND l.log_index = g.log_index"
-    " WHERE g.jurisdiction = ? AND g.provider = ? AND g.grant_id IN"
+    " JOIN label l ON l.jurisdiction = g.jurisdiction AND l.log_index = g.log_index WHERE"
 )
 
 
@@ -58,22 +58,31 @@ class HeldGrant:
 
 
 def read_held_grants(
-    transaction: Transaction, jurisdiction: str, provider: str, grants: Collection[bytes]
+    transaction: Transaction,
+    jurisdiction: str,
+    provider: str,
+    grants: Collection[bytes],
+    logs: Sequence[str] = (),
 ) -> dict[str, HeldGrant]:
     """Reads grants.
 
     Args:
         transaction: a read.
-        jurisdiction: whose log they are in.
+        jurisdiction: whose log they are in; of a provider that moved, its earlier logs count as well.
         provider: the provider's node name.
         grants: their ids, 16 bytes each.
+        logs: looks in these alone; in all that count where none are given.
 
     Returns:
         Those that are held, by id in text form.
     """
     if not grants:
         return {}
-    rows = transaction.execute(f"{_HELD} ({', '.join('?' * len(grants))})", (jurisdiction, provider, *grants))
+    logs = logs or logs_of(transaction, jurisdiction, provider)
+    rows = transaction.execute(
+        f"{_HELD} g.jurisdiction IN ({marks(logs)}) AND g.provider = ? AND g.grant_id IN ({marks(grants)})",
+        (*logs, provider, *grants),
+    )
     return {id_text(bytes(row[1])): _held(row) for row in rows}
 
 
@@ -84,7 +93,7 @@ def read_grants_of_accounts(
 
     Args:
         transaction: a read.
-        jurisdiction: whose log it is in.
+        jurisdiction: whose log it is in; of a provider that moved, its earlier logs count as well.
         provider: the provider's node name.
         accounts: their ids, 16 bytes each.
 
@@ -93,10 +102,12 @@ def read_grants_of_accounts(
     """
     if not accounts:
         return {}
+    logs = logs_of(transaction, jurisdiction, provider)
     rows = transaction.execute(
-        f"SELECT {_GRANT} FROM label_grant g WHERE g.account_id IN ({', '.join('?' * len(accounts))})"  # noqa: S608
-        " AND g.jurisdiction = ? AND g.provider = ? AND g.granted = 1 ORDER BY g.first_filed_time, g.log_index",
-        (*accounts, jurisdiction, provider),
+        f"SELECT {_GRANT} FROM label_grant g WHERE g.account_id IN ({marks(accounts)})"  # noqa: S608
+        f" AND g.jurisdiction IN ({marks(logs)}) AND g.provider = ? AND g.granted = 1"
+        " ORDER BY g.first_filed_time, g.log_index",
+        (*accounts, *logs, provider),
     )
     grants: dict[str, list[Grant]] = {}
     for row in rows:
@@ -110,10 +121,11 @@ def read_approvals(
     """Reads the special approvals that entries of the log gave to a provider's grants, by entry id."""
     if not entry_ids:
         return {}
+    logs = logs_of(transaction, jurisdiction, provider)
     rows = transaction.execute(
-        "SELECT entry_id, grant_id, scope, end_time FROM label_decision WHERE jurisdiction = ?"  # noqa: S608
-        f" AND entry_id IN ({', '.join('?' * len(entry_ids))}) AND provider = ? AND outcome = ?",
-        (jurisdiction, *entry_ids, provider, int(LabelOutcome.APPROVED)),
+        f"SELECT entry_id, grant_id, scope, end_time FROM label_decision WHERE jurisdiction IN ({marks(logs)})"  # noqa: S608
+        f" AND entry_id IN ({marks(entry_ids)}) AND provider = ? AND outcome = ?",
+        (*logs, *entry_ids, provider, int(LabelOutcome.APPROVED)),
     )
     return {entry_id: Approval(entry_id, id_text(bytes(grant)), scope, end) for entry_id, grant, scope, end in rows}
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from regulator_node.admission import admitted
 from regulator_node.intake_contexts import BatchJudge, Record
 from regulator_node.log import RegisterLog, acknowledgement_of
 from regulator_node.register import apply_entries
@@ -35,6 +37,7 @@ from shared.mapping.label import label_from_wire
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
 from shared.provisions.filings import FilingContext, Refusal
+from shared.provisions.transfers import DepartureRecord, Filer, Transfers
 from shared.validation import MAX_VIOLATIONS
 
 ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
@@ -159,6 +162,10 @@ def _read_escalation(entry: entry_pb2.Entry) -> tuple[Record, str]:
     return record, record.account_id
 
 
+def _read_departure(entry: entry_pb2.Entry) -> tuple[Record, str]:
+    return DepartureRecord(entry.departure.number, entry.departure.to_jurisdiction), ""
+
+
 def _read_duty_profile(entry: entry_pb2.Entry) -> tuple[Record, str]:
     return duty_profile_from_wire(entry.duty_profile, micros_of(entry.created_time)), ""
 
@@ -168,6 +175,7 @@ _READERS: Final[Mapping[str | None, Callable[[entry_pb2.Entry], tuple[Record, st
     "label_grant": _read_label,
     "escalation": _read_escalation,
     "duty_profile": _read_duty_profile,
+    "departure": _read_departure,
 }
 """What a provider may send, by the field of the entry's body: each reader returns the record and its account."""
 
@@ -181,7 +189,7 @@ def _misplaced(entry: entry_pb2.Entry, raw: bytes, origin: str, jurisdiction: st
     if entry.jurisdiction != jurisdiction:
         return _refusal("JURISDICTION_WRONG", "jurisdiction", f"this regulator takes entries meant for {jurisdiction}")
     if entry.WhichOneof("body") not in _READERS:
-        mend = "a provider sends filings, label grants, escalations and duty profiles"
+        mend = "a provider sends filings, label grants, escalations, duty profiles and departures"
         return _refusal("BODY_NOT_ALLOWED", "body", mend)
     return None
 
@@ -203,7 +211,13 @@ class Intake:
         self._feed_regions = feed_regions
 
     def store(
-        self, transaction: Transaction, batch: PreparedBatch, context: FilingContext, *, as_new: bool = False
+        self,
+        transaction: Transaction,
+        batch: PreparedBatch,
+        context: FilingContext,
+        *,
+        transfers: Transfers | None = None,
+        as_new: bool = False,
     ) -> intake_service_pb2.SubmitEntriesResponse:
         """Judges the entries against the register, appends those that stand and applies them; all in one transaction.
 
@@ -211,8 +225,9 @@ class Intake:
             transaction: a write; the work may be run again from the start.
             batch: what `prepare` returned.
             context: the provider, the policies and the time; last_revision and withdrawn are filled in per account.
+            transfers: of the provider, where it was ever transferred.
             as_new: takes the entries for new ones, as almost all are, and saves looking for them; the keys of the
-                tables tell if one was there.
+                tables tell if one was there. Not done for one that was transferred, whose entries are in several logs.
 
         Returns:
             One result per entry, in order, with the acknowledgements they refer to.
@@ -221,9 +236,13 @@ class Intake:
             Conflict: STORAGE_CONFLICT, an entry was not new: store the batch again with as_new=False.
         """
         self._log.lock(transaction)
-        judgements = self._judgements(transaction, batch, context, as_new=True) if as_new else []
+        filer = Filer.HERE
+        if transfers is not None:
+            filer, context = admitted(transaction, batch.origin, context, transfers)
+        judged_by = partial(self._judgements, transaction, batch, context, transfers, filer)
+        judgements = judged_by(as_new=True) if as_new and transfers is None else []
         if not judgements or any(judgement.outcome != ACCEPTED for judgement in judgements):
-            judgements = self._judgements(transaction, batch, context, as_new=False)
+            judgements = judged_by(as_new=False)
         accepted = [place for place, judgement in enumerate(judgements) if judgement.outcome == ACCEPTED]
         first_index, acknowledgement = self._append(transaction, batch, accepted, context.now)
         self._record_position(transaction, batch)
@@ -244,10 +263,18 @@ class Intake:
         return response
 
     def _judgements(
-        self, transaction: Transaction, batch: PreparedBatch, context: FilingContext, *, as_new: bool
+        self,
+        transaction: Transaction,
+        batch: PreparedBatch,
+        context: FilingContext,
+        transfers: Transfers | None,
+        filer: Filer,
+        *,
+        as_new: bool,
     ) -> list[_Judgement]:
         known = {} if as_new else self._known_entries(transaction, batch)
-        judge = BatchJudge(transaction, self._log.jurisdiction, batch.origin, batch.entries, context, as_new=as_new)
+        place = (transaction, self._log.jurisdiction, batch.origin)
+        judge = BatchJudge(*place, batch.entries, context, as_new=as_new, transfers=transfers, filer=filer)
         seen: set[bytes] = set()
         return [_judge(prepared, judge, known, seen) for prepared in batch.entries]
 

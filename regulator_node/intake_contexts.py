@@ -17,6 +17,7 @@ from regulator_node.held_labels import (
     read_grants_of_accounts,
     read_held_grants,
 )
+from regulator_node.register_departures import logs_of, marks
 from regulator_node.register_duties import read_duty_profile
 from regulator_node.register_escalations import read_histories, read_threads
 from shared.database import Transaction
@@ -40,8 +41,9 @@ from shared.provisions.refusals import Refusal
 from shared.provisions.reports import ReportRecord
 from shared.provisions.statements import Matter, Statement, Thread
 from shared.provisions.subjects import SubjectKind
+from shared.provisions.transfers import DepartureRecord, Filer, Transfers, judge_departure
 
-Record = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord
+Record = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord | DepartureRecord
 """Whatever a provider may state, as the rules see it."""
 
 
@@ -76,6 +78,8 @@ class BatchJudge:
         entries: of the batch.
         context: the provider, the policies and the time.
         as_new: whether an account that the batch opens is taken for one that the register does not hold yet.
+        transfers: of the provider; None where it was never transferred.
+        filer: what the provider is to this regulator.
     """
 
     def __init__(
@@ -87,16 +91,20 @@ class BatchJudge:
         context: FilingContext,
         *,
         as_new: bool = False,
+        transfers: Transfers | None = None,
+        filer: Filer = Filer.HERE,
     ) -> None:
         self._context = context
-        self._accounts = _read_accounts(
-            transaction, jurisdiction, origin, entries, _opened(entries) if as_new else set()
-        )
+        self._transfers = transfers or Transfers(jurisdiction)
+        self._filer = filer
+        # One that never moved has one log, and is not looked up.
+        logs = (jurisdiction,) if transfers is None else logs_of(transaction, jurisdiction, origin)
+        self._accounts = _read_accounts(transaction, logs, origin, entries, _opened(entries) if as_new else set())
         self._standing = ProviderStanding(
             context.licence, context.provider_state, context.provider_jurisdiction, context.regulator_jurisdiction
         )
         records = [entry.record for entry in entries if entry.record is not None]
-        records = [record for record in records if type(record) is not FilingRecord]
+        records = [record for record in records if type(record) not in (FilingRecord, DepartureRecord)]
         if records:
             self._read_others(transaction, jurisdiction, origin, records)
 
@@ -116,6 +124,8 @@ class BatchJudge:
             return self._judge_label(record, entry.account_key)
         if isinstance(record, DutyProfileRecord):
             return self._judge_duties(record)
+        if isinstance(record, DepartureRecord):
+            return judge_departure(record, self._transfers, self._filer)
         assert record is not None
         return self._judge_escalation(record, entry.account_key)
 
@@ -243,25 +253,25 @@ def _opened(entries: Sequence[Stated]) -> set[bytes]:
 
 
 def _read_accounts(
-    transaction: Transaction, jurisdiction: str, origin: str, entries: Sequence[Stated], new: set[bytes]
+    transaction: Transaction, logs: Sequence[str], origin: str, entries: Sequence[Stated], new: set[bytes]
 ) -> dict[bytes, _Account]:
     keys = {entry.account_key for entry in entries if entry.account_key} - new
     if not keys:
         return {}
     place = (
-        f"FROM filing {transaction.by_index('filing_account')} WHERE jurisdiction = ? AND provider = ?"
-        f" AND account_id IN ({', '.join('?' * len(keys))})"
+        f"FROM filing {transaction.by_index('filing_account')} WHERE jurisdiction IN ({marks(logs)}) AND provider = ?"
+        f" AND account_id IN ({marks(keys)})"
     )
     rows = transaction.execute(
         f"SELECT account_id, MAX(revision), MAX(action) {place} GROUP BY account_id",
-        (jurisdiction, origin, *keys),
+        (*logs, origin, *keys),
     )
     # WITHDRAW is the highest action, and nothing follows it.
     accounts = {bytes(key): _Account(revision, action == FilingAction.WITHDRAW) for key, revision, action in rows}
     if any(isinstance(entry.record, LabelRecord) for entry in entries):
         kinds = transaction.execute(
             f"SELECT account_id, subject_kind {place} AND superseded_time IS NULL",
-            (jurisdiction, origin, *keys),
+            (*logs, origin, *keys),
         )
         for key, kind in kinds:
             accounts[bytes(key)].subject_kind = kind

@@ -13,6 +13,7 @@ from typing import Final
 
 import grpc
 
+from regulator_node.admission import transfers_of
 from regulator_node.intake import Intake, prepare
 from regulator_node.log import read_checkpoint
 from shared.changes import Changes
@@ -134,7 +135,9 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             prepared = work()
         else:
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        store = partial(self._intake.store, batch=prepared, context=self._filing_context(caller))
+        transfers = transfers_of(self._view.directory.node(caller.name), request.transfers)
+        context = self._filing_context(caller)
+        store = partial(self._intake.store, batch=prepared, context=context, transfers=transfers)
         try:
             return await self._database.write(partial(store, as_new=True))
         except Conflict as error:

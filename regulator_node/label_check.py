@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from regulator_node.held_labels import grant_of
+from regulator_node.register_departures import logs_of, marks
 from regulator_node.register_escalations import read_histories
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
@@ -156,10 +157,11 @@ def _read(transaction: Transaction, account: bytes, at: int) -> _Labelled | None
 def _with_filing(
     transaction: Transaction, provider: str, grants: Sequence[Grant], jurisdiction: str, account: bytes, at: int
 ) -> _Labelled:
+    logs = logs_of(transaction, jurisdiction, provider)
     rows: list[tuple[Any, ...]] = transaction.execute(
         f"SELECT display_name, organisation_name, action FROM filing {transaction.by_index('filing_account')}"  # noqa: S608
-        " WHERE jurisdiction = ? AND provider = ? AND account_id = ? ORDER BY revision DESC LIMIT 1",
-        (jurisdiction, provider, account),
+        f" WHERE jurisdiction IN ({marks(logs)}) AND provider = ? AND account_id = ? ORDER BY revision DESC LIMIT 1",
+        (*logs, provider, account),
     )
     if not rows:
         return _Labelled(provider, grants)

@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from regulator_node.paging import DEFAULT_PAGE, make_token, read_token
+from regulator_node.register_departures import LOGS_OF_PROVIDER, logs_of, marks
 from regulator_node.registered_label import COLUMNS, STATE, RegisteredLabel, label_of_row, state_at_revision
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
@@ -132,14 +133,17 @@ def _conditions(given: LabelFilter, at: int) -> tuple[list[str], list[object]]:
 def _select(transaction: Transaction) -> str:
     return (
         f"SELECT {COLUMNS}, f.display_name, {STATE} FROM label_grant g"  # noqa: S608
-        f" LEFT JOIN filing f {transaction.by_index('filing_account')} ON f.jurisdiction = g.jurisdiction"
+        f" LEFT JOIN filing f {transaction.by_index('filing_account')} ON f.jurisdiction IN (SELECT g.jurisdiction"
+        f" UNION ALL {LOGS_OF_PROVIDER}g.provider AND jurisdiction <> g.jurisdiction)"
         " AND f.provider = g.provider AND f.account_id = g.account_id AND f.superseded_time IS NULL"
     )
 
 
 def _revisions(transaction: Transaction, grant: tuple[str, str, bytes], at: int) -> list[RegisteredLabel]:
-    where = "WHERE g.jurisdiction = ? AND g.provider = ? AND g.grant_id = ?"
-    rows = transaction.execute(f"{_select(transaction)} {where}", (at, *grant))
+    jurisdiction, provider, _ = grant
+    logs = logs_of(transaction, jurisdiction, provider)
+    where, place = f"WHERE g.jurisdiction IN ({marks(logs)}) AND g.provider = ? AND g.grant_id = ?", (*logs, *grant[1:])
+    rows = transaction.execute(f"{_select(transaction)} {where}", (at, *place))
     if not rows:
         raise NotFound("there is no such grant: check jurisdiction, provider and grant", "GRANT_UNKNOWN")
     newest = label_of_row(rows[0])
@@ -147,15 +151,15 @@ def _revisions(transaction: Transaction, grant: tuple[str, str, bytes], at: int)
         revision: (outcome, reason, note)
         for revision, outcome, reason, note in transaction.execute(
             "SELECT g.revision, g.outcome, g.reason, g.note FROM label_decision g"  # noqa: S608
-            f" {where} ORDER BY g.log_index",
-            grant,
+            f" {where} ORDER BY g.decided_time, g.log_index",
+            place,
         )
     }
     earlier = transaction.execute(
-        "SELECT g.log_index, g.account_id, g.grant_id, g.revision, g.action, g.basis, g.licence_number, g.scope,"  # noqa: S608
-        f" g.start_time, g.end_time, g.filed_time, g.reason FROM label g {where} AND g.revision < ?"
+        "SELECT g.jurisdiction, g.log_index, g.account_id, g.grant_id, g.revision, g.action, g.basis, g.licence_number,"  # noqa: S608
+        f" g.scope, g.start_time, g.end_time, g.filed_time, g.reason FROM label g {where} AND g.revision < ?"
         " ORDER BY g.revision DESC LIMIT ?",
-        (*grant, newest.revision, MOST_REVISIONS - 1),
+        (*place, newest.revision, MOST_REVISIONS - 1),
     )
     return [newest, *(_earlier(row, newest, decisions) for row in earlier)]
 
@@ -163,8 +167,8 @@ def _revisions(transaction: Transaction, grant: tuple[str, str, bytes], at: int)
 def _earlier(
     row: tuple[Any, ...], newest: RegisteredLabel, decisions: dict[int, tuple[int, str, str]]
 ) -> RegisteredLabel:
-    log_index, account_id, grant_id, revision, action, *terms, stated_reason = row
+    jurisdiction, log_index, account_id, grant_id, revision, action, *terms, stated_reason = row
     outcome, reason, note = decisions.get(revision, (0, stated_reason, ""))
-    place = (newest.jurisdiction, log_index, newest.provider, id_text(bytes(account_id)), id_text(bytes(grant_id)))
+    place = (jurisdiction, log_index, newest.provider, id_text(bytes(account_id)), id_text(bytes(grant_id)))
     said = (reason, note, newest.display_name, state_at_revision(action, outcome), "")
     return RegisteredLabel._make((*place, revision, action, *terms, *said))

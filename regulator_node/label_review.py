@@ -18,10 +18,12 @@ from regulator_node.held_labels import HeldGrant, read_held_grants
 from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
 from regulator_node.register import apply_entries
+from regulator_node.register_departures import decided_logs
 from regulator_node.registered_label import etag_of
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import findings
+from shared.errors import FailedPrecondition
 from shared.identifiers import id_bytes
 from shared.pb.filingnet.network.v1 import label_pb2
 from shared.provisions.label_decisions import LabelDecisionRecord, LabelOutcome, judge_label_decision
@@ -133,16 +135,22 @@ class LabelReview:
         self, transaction: Transaction, verdicts: Sequence[LabelVerdict], policy: Policy, now: datetime
     ) -> list[LabelVerdictResult]:
         grants: dict[tuple[str, str], HeldGrant] = {}
+        moved: dict[str, LabelVerdictResult] = {}
         for provider in {verdict.provider for verdict in verdicts}:
             ids = {id_bytes(verdict.grant_id) for verdict in verdicts if verdict.provider == provider}
-            held = read_held_grants(transaction, self._log.jurisdiction, provider, ids)
+            try:
+                logs = decided_logs(transaction, self._log.jurisdiction, provider)
+            except FailedPrecondition as error:
+                moved[provider] = LabelVerdictResult(error.reason, error.message)
+                continue
+            held = read_held_grants(transaction, self._log.jurisdiction, provider, ids, logs)
             grants.update({(provider, grant_id): each for grant_id, each in held.items()})
         refusals: list[LabelVerdictResult | None] = []
         bodies: list[label_pb2.LabelDecision] = []
         for verdict in verdicts:
             place = (verdict.provider, verdict.grant_id.lower())
             current = grants.get(place)
-            refusal = judge(verdict, current, policy, micros(now))
+            refusal = moved.get(verdict.provider) or judge(verdict, current, policy, micros(now))
             refusals.append(refusal)
             if refusal is None and current is not None:
                 bodies.append(_decision(verdict, current.statement.account_id, now))

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from shared.clock import micros
 from shared.database import Transaction
-from shared.errors import NotFound
+from shared.errors import NotFound, Unavailable
 from shared.evidence.acknowledgements import build_acknowledgement
 from shared.evidence.batches import SignedBatch, sign_batch
 from shared.evidence.checkpoints import Checkpoint, sign_checkpoint
@@ -66,12 +66,16 @@ class RegisterLog:
         node_name: this regulator, e.g. "regulator/330000".
         jurisdiction: GB/T 2260 code of the log.
         key: signs checkpoints and the regulator's own entries.
+
+    Attributes:
+        held_back: reason and mend while nothing may enter the log (own_log.py); None while it grows.
     """
 
     def __init__(self, node_name: str, jurisdiction: str, key: SigningKey) -> None:
         self.node_name = node_name
         self.jurisdiction = jurisdiction
         self.key = key
+        self.held_back: tuple[str, str] | None = None
 
     def append(
         self,
@@ -98,6 +102,9 @@ class RegisterLog:
         Returns:
             The first index and the acknowledgement.
         """
+        if self.held_back is not None:
+            reason, mend = self.held_back
+            raise Unavailable(mend, reason)
         before, last_time = self._frontier(transaction)
         filed_time = max(micros(now), last_time + 1)
         leaves = (

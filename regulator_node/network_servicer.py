@@ -16,8 +16,9 @@ from typing import Final
 import grpc
 
 from regulator_node.audit import DEFAULT_PAGE, Audit
+from regulator_node.log import RegisterLog
 from regulator_node.national import NationalOffice
-from regulator_node.officers import OfficerTokens
+from regulator_node.officers import HeldToken, OfficerTokens
 from regulator_node.policy_holdings import read_holdings
 from regulator_node.replication import Replica
 from regulator_node.status import StatusReader
@@ -60,6 +61,7 @@ class NetworkAffairs:
         officers: bearer tokens.
         audit: the trail.
         status: reads the register's state.
+        register_log: the own log.
         credentials: this node's certificate.
         clock: tells the time.
     """
@@ -71,6 +73,7 @@ class NetworkAffairs:
     officers: OfficerTokens
     audit: Audit
     status: StatusReader
+    register_log: RegisterLog
     credentials: Credentials
     clock: Clock
 
@@ -102,6 +105,7 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
             policy_version=affairs.view.versions[1],
             software_version=metadata.version("filingnet"),
             filings=register.filings,
+            log_error=": ".join(affairs.register_log.held_back or ()),
         )
         response.certificate_expire_time.FromDatetime(affairs.credentials.expire_time)
         moved = simulated_time(affairs.clock)
@@ -127,13 +131,15 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
     ) -> wire.CreateEnrolmentTokenResponse:
         """Makes a token with which one node may join."""
         del context
-        await self._record("CreateEnrolmentToken", f"node {request.node_name} {request.jurisdiction}")
-        text, expires = await self._office().create_token(
+        purpose = " rejoin" if request.rejoin else ""
+        await self._record("CreateEnrolmentToken", f"node {request.node_name} {request.jurisdiction}{purpose}")
+        text, expires = await self._office().enrolments.create_token(
             request.node_name,
             request.jurisdiction,
             request.title,
             request.licence if request.HasField("licence") else None,
             request.lifetime_hours,
+            rejoin=request.rejoin,
         )
         response = wire.CreateEnrolmentTokenResponse(token_file=text)
         response.expire_time.FromDatetime(expires)
@@ -159,6 +165,33 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
         await self._record("SetLicence", f"node {request.node_name} licence {state}")
         node, version = await self._office().set_licence(request.node_name, request.licence)
         return wire.SetLicenceResponse(node=node, directory_version=version)
+
+    async def TransferProvider(  # noqa: N802
+        self, request: wire.TransferProviderRequest, context: grpc.aio.ServicerContext
+    ) -> wire.TransferProviderResponse:
+        """Transfers a provider to another jurisdiction (Art. 3)."""
+        del context
+        await self._record("TransferProvider", f"node {request.node_name} to {request.to_jurisdiction}")
+        node, version = await self._office().transfer(request.node_name, request.to_jurisdiction)
+        return wire.TransferProviderResponse(node=node, directory_version=version)
+
+    async def SetEndpoint(  # noqa: N802
+        self, request: wire.SetEndpointRequest, context: grpc.aio.ServicerContext
+    ) -> wire.SetEndpointResponse:
+        """Sets where a regulator listens."""
+        del context
+        await self._record("SetEndpoint", f"node {request.node_name} endpoint {request.endpoint}")
+        node, version = await self._office().set_endpoint(request.node_name, request.endpoint)
+        return wire.SetEndpointResponse(node=node, directory_version=version)
+
+    async def AddSigningKey(  # noqa: N802
+        self, request: wire.AddSigningKeyRequest, context: grpc.aio.ServicerContext
+    ) -> wire.AddSigningKeyResponse:
+        """Adds a key with which a node will sign."""
+        del context
+        await self._record("AddSigningKey", f"node {request.node_name}")
+        node, version = await self._office().add_signing_key(request.node_name, request.public_key)
+        return wire.AddSigningKeyResponse(node=node, directory_version=version)
 
     async def PublishPolicy(  # noqa: N802
         self, request: wire.PublishPolicyRequest, context: grpc.aio.ServicerContext
@@ -210,6 +243,24 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
         response.expire_time.FromDatetime(expires)
         return response
 
+    async def ListOfficerTokens(  # noqa: N802
+        self, request: wire.ListOfficerTokensRequest, context: grpc.aio.ServicerContext
+    ) -> wire.ListOfficerTokensResponse:
+        """Lists the bearer tokens that have not ended."""
+        del request, context
+        await self._record("ListOfficerTokens", "")
+        tokens = await self._affairs.officers.tokens()
+        return wire.ListOfficerTokensResponse(tokens=map(_token_info, tokens))
+
+    async def RevokeOfficerToken(  # noqa: N802
+        self, request: wire.RevokeOfficerTokenRequest, context: grpc.aio.ServicerContext
+    ) -> wire.RevokeOfficerTokenResponse:
+        """Revokes one bearer token."""
+        del context
+        await self._record("RevokeOfficerToken", f"token {request.token_id}")
+        token = await self._affairs.officers.revoke(request.token_id)
+        return wire.RevokeOfficerTokenResponse(token=_token_info(token))
+
     async def IssueOfficerCertificate(  # noqa: N802
         self, request: wire.IssueOfficerCertificateRequest, context: grpc.aio.ServicerContext
     ) -> wire.IssueOfficerCertificateResponse:
@@ -218,7 +269,7 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
         role = ROLES[request.role]
         detail = f"jurisdiction {request.jurisdiction} post {request.officer} role {role}"
         await self._record("IssueOfficerCertificate", detail)
-        issued = await self._office().issue_officer_certificate(
+        issued = await self._office().enrolments.issue_officer_certificate(
             request.jurisdiction, role, request.officer, request.certificate_request, request.lifetime_hours
         )
         response = wire.IssueOfficerCertificateResponse(certificate_chain=issued.chain_pem)
@@ -263,6 +314,13 @@ def _replica(replica: Replica) -> wire.Replica:
     )
     if replica.contact_time is not None:
         message.contact_time.FromDatetime(from_micros(replica.contact_time))
+    return message
+
+
+def _token_info(token: HeldToken) -> wire.OfficerTokenInfo:
+    role = next(number for number, role in ROLES.items() if role is token.role)
+    message = wire.OfficerTokenInfo(token_id=token.token_id, officer=token.post, role=role)
+    message.expire_time.FromDatetime(token.expire_time)
     return message
 
 

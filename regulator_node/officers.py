@@ -5,11 +5,13 @@ A token is looked up at every call and is out the moment it ends; nothing is rem
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from shared.clock import Clock, from_micros, micros
 from shared.database import Database, Transaction
+from shared.errors import NotFound
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.trust.callers import Caller, Role
 from shared.trust.names import officer_name
@@ -17,6 +19,20 @@ from shared.trust.tokens import make_bearer, token_hash
 
 DEFAULT_TOKEN_HOURS: Final = 12
 """How long a token holds where nobody says how long, in hours."""
+
+
+MOST_LISTED: Final = 1000
+"""Tokens that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """A token as the node knows it: 16 hexadecimal digits of its hash, for whom it is, and when it ends."""
+
+    token_id: str
+    post: str
+    role: Role
+    expire_time: datetime
 
 
 class OfficerTokens:
@@ -58,6 +74,42 @@ class OfficerTokens:
         await self._database.write(work)
         return token, expires
 
+    async def tokens(self) -> list[HeldToken]:
+        """Lists the tokens that have not ended, by post and end; the first 1,000."""
+        now = micros(self._clock())
+        rows = await self._database.read(
+            lambda transaction: transaction.execute(
+                "SELECT token_hash, officer, role, expire_time FROM officer_token WHERE expire_time > ?"
+                " ORDER BY officer, expire_time, token_hash LIMIT ?",
+                (now, MOST_LISTED),
+            )
+        )
+        return [_held(row) for row in rows]
+
+    async def revoke(self, token_id: str) -> HeldToken:
+        """Revokes a token: it is refused at its next call, also on a channel that is open.
+
+        Args:
+            token_id: as `tokens` lists it.
+
+        Returns:
+            What was revoked.
+
+        Raises:
+            NotFound: TOKEN_UNKNOWN.
+        """
+
+        def work(transaction: Transaction) -> HeldToken:
+            rows = transaction.execute("SELECT token_hash, officer, role, expire_time FROM officer_token")
+            for row in rows:
+                held = _held(row)
+                if held.token_id == token_id:
+                    transaction.execute("DELETE FROM officer_token WHERE token_hash = ?", (bytes(row[0]),))
+                    return held
+            raise NotFound("there is no such token: list them, it may have ended", "TOKEN_UNKNOWN")
+
+        return await self._database.write(work)
+
     async def caller(self, token: str) -> Caller | None:
         """Finds who calls with a token.
 
@@ -83,3 +135,8 @@ class OfficerTokens:
             expire_time=from_micros(expires),
             state=directory_pb2.NODE_STATE_ACTIVE,
         )
+
+
+def _held(row: tuple[Any, ...]) -> HeldToken:
+    digest, post, role, expires = row
+    return HeldToken(bytes(digest)[:8].hex(), post, Role(role), from_micros(expires))

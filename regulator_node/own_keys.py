@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from regulator_node.national import OfficeSettings
+from regulator_node.enrolments import OfficeSettings
 from regulator_node.settings import RegulatorSettings
 from shared.clock import Clock, micros
 from shared.database import Database

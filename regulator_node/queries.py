@@ -16,6 +16,7 @@ from regulator_node.filing_pages import FilingReader, newest_filed_time
 from regulator_node.index_choice import IndexChoice
 from regulator_node.paging import DEFAULT_PAGE, make_token, read_token
 from regulator_node.prepared import Slot, run
+from regulator_node.register_departures import LOGS_OF_PROVIDER
 from regulator_node.registered_filing import Position, RegisteredFiling
 from regulator_node.tables import FILING, READ_COLUMNS
 from shared.database import Database, Transaction
@@ -100,7 +101,11 @@ class FilingQueries:
 
 
 OF_ACCOUNT: Final = (
-    FILING.jurisdiction == Slot("jurisdiction"),
+    # Of a provider that moved, in whichever log the revision is (Art. 3).
+    peewee.SQL(
+        f"f.jurisdiction IN (SELECT ? UNION ALL {LOGS_OF_PROVIDER}? AND jurisdiction <> ?)",
+        [Slot("jurisdiction"), Slot("provider"), Slot("jurisdiction")],
+    ),
     FILING.provider == Slot("provider"),
     FILING.account_id == Slot("account"),
 )

@@ -10,8 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from regulator_node import text_index
+from regulator_node.register_departures import apply_departures, logs_of, marks, moved_to
 from regulator_node.register_duties import apply_duty_profiles
-from regulator_node.register_escalations import apply_escalation_decision, apply_escalations, region_of_decision
+from regulator_node.register_escalations import (
+    apply_escalation_decision,
+    apply_escalations,
+    places_of_case,
+    region_of_decision,
+)
 from regulator_node.register_labels import apply_label_decision, apply_labels, label_indexes_of, region_of_account
 from shared.database import Transaction
 from shared.identifiers import id_bytes
@@ -20,6 +26,8 @@ from shared.pb.filingnet.network.v1 import decision_pb2, entry_pb2, filing_pb2
 from shared.provisions.regions import NATION
 
 FILED, ACCEPTED, RETURNED, WITHDRAWN = 1, 2, 3, 4
+
+_DECISIONS = ("filing_decision", "label_decision", "escalation_decision")
 
 _FILING_COLUMNS = (
     "jurisdiction",
@@ -74,6 +82,8 @@ def apply_entries(
         apply_escalations(transaction, jurisdiction, escalations, filed_time)
     if profiles := kinds.get("duty_profile"):
         apply_duty_profiles(transaction, jurisdiction, profiles, filed_time)
+    if departures := kinds.get("departure"):
+        apply_departures(transaction, jurisdiction, departures, feed_regions=feed_regions)
     fed = _regions_of_filings(transaction, jurisdiction, filings) if feed_regions else []
     for index, entry in kinds.get("filing_decision", ()):
         region = _apply_decision(transaction, jurisdiction, index, entry.filing_decision)
@@ -89,6 +99,7 @@ def apply_entries(
             fed.append((index, region))
     if feed_regions:
         fed.extend(_regions_of_labels(transaction, jurisdiction, kinds))
+        fed.extend(_moved_away(transaction, jurisdiction, kinds))
     if fed:
         _feed(transaction, jurisdiction, sorted(set(fed)))
 
@@ -96,12 +107,16 @@ def apply_entries(
 def _apply_filings(
     transaction: Transaction, jurisdiction: str, filings: Sequence[tuple[int, entry_pb2.Entry]], filed_time: int
 ) -> None:
-    rows, texts, superseded = [], [], []
+    rows, texts = [], []
+    superseded: list[tuple[object, ...]] = []
+    logs: dict[str, tuple[str, ...]] = {}
     for index, entry in filings:
         filing, provider = entry.filing, entry.origin
         account = id_bytes(filing.account_id)
         if filing.revision > 1:
-            superseded.append((filed_time, jurisdiction, provider, account, filing.revision - 1))
+            if provider not in logs:
+                logs[provider] = logs_of(transaction, jurisdiction, provider)
+            superseded.extend((filed_time, place, provider, account, filing.revision - 1) for place in logs[provider])
         rows.append(_filing_row(jurisdiction, index, provider, account, filing, filed_time))
         texts.append((jurisdiction, index, text_index.tokens(filing.display_name, filing.organisation_name)))
     transaction.insert_many("filing", _FILING_COLUMNS, rows)
@@ -122,11 +137,12 @@ def _regions_of_filings(
     for index, entry in filings:
         fed.append((index, entry.filing.subject_region))
         if entry.filing.revision > 1:
+            logs = logs_of(transaction, jurisdiction, entry.origin)
             rows = transaction.execute(
-                "SELECT subject_region FROM filing WHERE jurisdiction = ? AND provider = ? AND account_id = ?"
-                " AND revision = ? AND subject_region <> ?",
+                f"SELECT subject_region FROM filing WHERE jurisdiction IN ({marks(logs)}) AND provider = ?"  # noqa: S608
+                " AND account_id = ? AND revision = ? AND subject_region <> ?",
                 (
-                    jurisdiction,
+                    *logs,
                     entry.origin,
                     id_bytes(entry.filing.account_id),
                     entry.filing.revision - 1,
@@ -143,6 +159,21 @@ def _labels_moved(transaction: Transaction, jurisdiction: str, entry: entry_pb2.
     # The region that a subject comes to sees the labels that its account brought along.
     indexes = label_indexes_of(transaction, jurisdiction, entry.origin, entry.filing.account_id)
     return [(index, entry.filing.subject_region) for index in indexes]
+
+
+def _moved_away(
+    transaction: Transaction, jurisdiction: str, kinds: Mapping[str, Sequence[tuple[int, entry_pb2.Entry]]]
+) -> list[tuple[int, str]]:
+    # What is still decided where a provider filed before is told to where it files now, and answers come back (Art. 3).
+    fed = []
+    for kind in _DECISIONS:
+        for index, entry in kinds.get(kind, ()):
+            place = moved_to(transaction, getattr(entry, kind).provider)
+            if place not in (None, jurisdiction):
+                fed.append((index, str(place)))
+    for index, entry in kinds.get("escalation", ()):
+        fed.extend((index, place) for place in places_of_case(transaction, jurisdiction, entry))
+    return fed
 
 
 def _regions_of_labels(
@@ -188,9 +219,11 @@ def _apply_decision(
 ) -> str | None:
     account = id_bytes(decision.account_id)
     state = ACCEPTED if decision.outcome == decision_pb2.DECISION_OUTCOME_ACCEPTED else RETURNED
+    logs = logs_of(transaction, jurisdiction, decision.provider)
     rows = transaction.execute(
-        "UPDATE filing SET state = ?, decided_time = ?, decision_index = ?, reason = ?, fields = ?, note = ?"
-        " WHERE jurisdiction = ? AND provider = ? AND account_id = ? AND revision = ? RETURNING subject_region",
+        "UPDATE filing SET state = ?, decided_time = ?, decision_index = ?, reason = ?, fields = ?, note = ?"  # noqa: S608
+        f" WHERE jurisdiction IN ({marks(logs)}) AND provider = ? AND account_id = ? AND revision = ?"
+        " RETURNING subject_region",
         (
             state,
             decision.decided_time.ToMicroseconds(),
@@ -198,7 +231,7 @@ def _apply_decision(
             decision.reason,
             " ".join(decision.fields),
             decision.note,
-            jurisdiction,
+            *logs,
             decision.provider,
             account,
             decision.revision,

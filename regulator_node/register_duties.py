@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from regulator_node.register_departures import logs_of, marks
 from shared.database import Transaction
 from shared.mapping.duty import duty_profile_from_wire
 from shared.mapping.times import micros_of
@@ -53,10 +54,11 @@ def apply_duty_profiles(
 
 def read_duty_profile(transaction: Transaction, jurisdiction: str, provider: str) -> DutyProfileRecord | None:
     """Reads the newest duty profile of a provider; None where it filed none."""
+    logs = logs_of(transaction, jurisdiction, provider)
     rows = transaction.execute(
-        f"SELECT {_PROFILE} FROM duty_profile p WHERE p.jurisdiction = ? AND p.provider = ?"  # noqa: S608
+        f"SELECT {_PROFILE} FROM duty_profile p WHERE p.jurisdiction IN ({marks(logs)}) AND p.provider = ?"  # noqa: S608
         " ORDER BY p.revision DESC LIMIT 1",
-        (jurisdiction, provider),
+        (*logs, provider),
     )
     return _profile(rows[0]) if rows else None
 

@@ -28,6 +28,7 @@ from regulator_node.held_escalations import (
     read_histories,
     read_threads,
 )
+from regulator_node.register_departures import bring_along, moved_to
 from shared.database import Transaction
 from shared.identifiers import id_bytes, id_text
 from shared.mapping.escalation import escalation_decision_from_wire, escalation_from_wire
@@ -199,6 +200,20 @@ def region_of_decision(transaction: Transaction, jurisdiction: str, entry: entry
     return place[0] if place is not None and place[0] != NATION_JURISDICTION else None
 
 
+def places_of_case(transaction: Transaction, jurisdiction: str, entry: entry_pb2.Entry) -> list[str]:
+    """Returns the other regulators that a statement's case is with: where its provider filed before it moved (Art. 3).
+
+    Args:
+        transaction: the one in which the statement was applied.
+        jurisdiction: whose log it is in.
+        entry: holds the statement.
+    """
+    if moved_to(transaction, entry.origin) is None:
+        return []
+    cases = cases_of_escalation(transaction, entry.origin, entry.escalation.escalation_id)
+    return sorted({case.jurisdiction for case in cases} - {jurisdiction, NATION_JURISDICTION})
+
+
 def _keep_thread(transaction: Transaction, stated: _Stated, record: EscalationRecord) -> None:
     matter = Matter.COMPLAINT
     if isinstance(record, ReportRecord):
@@ -209,6 +224,7 @@ def _keep_thread(transaction: Transaction, stated: _Stated, record: EscalationRe
         matter = Matter.APPEAL
     # What the id stands for is told by its first statement; later ones only count on.
     ids = (id_bytes(record.escalation_id), id_bytes(record.account_id))
+    bring_along(transaction, "escalation_thread", "escalation_id", ids[:1], stated.jurisdiction, stated.origin)
     transaction.execute(_THREAD, (stated.jurisdiction, stated.origin, *ids, int(matter), record.revision))
 
 
@@ -258,6 +274,8 @@ def _case(
 
 def _apply_measure(transaction: Transaction, stated: _Stated, record: MeasureRecord) -> None:
     history = _history(transaction, stated, record.account_id)
+    measures = (id_bytes(record.escalation_id),)
+    bring_along(transaction, "measure", "measure_id", measures, stated.jurisdiction, stated.origin)
     measure = measure_after(record, history.measure(record.escalation_id))
     transaction.execute(
         _MEASURE,
@@ -276,6 +294,8 @@ def _apply_measure(transaction: Transaction, stated: _Stated, record: MeasureRec
 def _apply_appeal(transaction: Transaction, stated: _Stated, record: AppealRecord) -> None:
     history = _history(transaction, stated, record.account_id)
     appeal = appeal_after(record, history.appeal_against(record.measure_id))
+    measures = (id_bytes(record.measure_id),)
+    bring_along(transaction, "appeal", "measure_id", measures, stated.jurisdiction, stated.origin)
     _write_appeal(transaction, stated.jurisdiction, stated.origin, id_bytes(record.account_id), appeal)
     if record.stage != AppealStage.TO_REGULATOR:
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from regulator_node.register_departures import bring_along, logs_of, marks
 from shared.database import Transaction
 from shared.identifiers import id_bytes
 from shared.mapping.label import label_decision_from_wire, label_from_wire
@@ -88,7 +89,6 @@ _REVOKE = (
     f"{_INSERT_GRANT} revoked_time = CASE WHEN label_grant.revoked_time < excluded.revoked_time"
     " THEN label_grant.revoked_time ELSE excluded.revoked_time END"
 )
-_DECIDED = "WHERE jurisdiction = ? AND provider = ? AND grant_id = ? AND revision = ?"
 
 
 def apply_labels(
@@ -111,6 +111,9 @@ def apply_labels(
         grant = _grant_row(jurisdiction, index, entry.origin, record, filed_time)
         (revoked if record.action == LabelAction.REVOKE else stated).append(grant)
     transaction.insert_many("label", _LABEL_COLUMNS, rows)
+    for provider in sorted({entry.origin for _, entry in entries}):
+        grants = {id_bytes(entry.label_grant.grant_id) for _, entry in entries if entry.origin == provider}
+        bring_along(transaction, "label_grant", "grant_id", grants, jurisdiction, provider)
     # Nothing follows a revocation, so that the order within a grant is kept.
     if stated:
         transaction.executemany(_STATE, stated)
@@ -145,30 +148,33 @@ def apply_label_decision(transaction: Transaction, jurisdiction: str, index: int
         decision.decided_time,
     )
     transaction.insert_many("label_decision", _DECISION_COLUMNS, [row])
-    place = (jurisdiction, wire.provider, grant, decision.revision)
+    logs = logs_of(transaction, jurisdiction, wire.provider)
+    decided = f"WHERE jurisdiction IN ({marks(logs)}) AND provider = ? AND grant_id = ? AND revision = ?"
+    place = (*logs, wire.provider, grant, decision.revision)
     transaction.execute(
-        f"UPDATE label_grant SET outcome = ?, decided_time = ?, reason = ?, note = ? {_DECIDED}",  # noqa: S608
+        f"UPDATE label_grant SET outcome = ?, decided_time = ?, reason = ?, note = ? {decided}",  # noqa: S608
         (decision.outcome, decision.decided_time, decision.reason, wire.note, *place),
     )
     if decision.outcome == LabelOutcome.REVOKED:
         transaction.execute(
-            f"UPDATE label_grant SET revoked_time = ? {_DECIDED} AND revoked_time > ?",  # noqa: S608
+            f"UPDATE label_grant SET revoked_time = ? {decided} AND revoked_time > ?",  # noqa: S608
             (decision.decided_time, *place, decision.decided_time),
         )
     elif decision.outcome == LabelOutcome.APPROVED:
         # Until it is granted, what was asked for is shown as it was approved.
         transaction.execute(
-            f"UPDATE label_grant SET scope = ?, end_time = ? {_DECIDED} AND granted = 0",  # noqa: S608
+            f"UPDATE label_grant SET scope = ?, end_time = ? {decided} AND granted = 0",  # noqa: S608
             (decision.scope, decision.end_time, *place),
         )
 
 
 def region_of_account(transaction: Transaction, jurisdiction: str, provider: str, account_id: str) -> str | None:
     """Returns the region of an account's subject as it was filed last; None where this register has no filing of it."""
+    logs = logs_of(transaction, jurisdiction, provider)
     rows = transaction.execute(
         f"SELECT subject_region FROM filing {transaction.by_index('filing_account')}"  # noqa: S608
-        " WHERE jurisdiction = ? AND provider = ? AND account_id = ? ORDER BY revision DESC LIMIT 1",
-        (jurisdiction, provider, id_bytes(account_id)),
+        f" WHERE jurisdiction IN ({marks(logs)}) AND provider = ? AND account_id = ? ORDER BY revision DESC LIMIT 1",
+        (*logs, provider, id_bytes(account_id)),
     )
     return str(rows[0][0]) if rows else None
 

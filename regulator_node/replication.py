@@ -73,13 +73,23 @@ class LogCopy:
         jurisdiction: whose log.
         directory: reads the newest directory.
         clock: tells the time.
+        feed_regions: whether to queue what is copied for the provinces of its subjects (the nation does; Art. 3).
     """
 
-    def __init__(self, database: Database, jurisdiction: str, directory: Callable[[], Directory], clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        jurisdiction: str,
+        directory: Callable[[], Directory],
+        clock: Clock,
+        *,
+        feed_regions: bool = True,
+    ) -> None:
         self._database = database
         self._jurisdiction = jurisdiction
         self._directory = directory
         self._clock = clock
+        self._feed_regions = feed_regions
 
     async def size(self) -> int:
         """Reads how many entries are held; creates the copy when there is none."""
@@ -193,7 +203,7 @@ class LogCopy:
             self._jurisdiction,
             list(enumerate(verified.entries, start=run.first_index)),
             filed_time,
-            feed_regions=True,
+            feed_regions=self._feed_regions,
         )
 
 

@@ -18,10 +18,12 @@ from typing import Final
 from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
 from regulator_node.register import ACCEPTED, RETURNED, WITHDRAWN, apply_entries
+from regulator_node.register_departures import decided_logs, marks
 from regulator_node.registered_filing import etag_of
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import findings
+from shared.errors import FailedPrecondition
 from shared.identifiers import id_bytes
 from shared.pb.filingnet.network.v1 import decision_pb2, filing_pb2
 from shared.provisions.policy import Policy
@@ -151,7 +153,12 @@ class Review:
         refusals: list[VerdictResult | None] = []
         for verdict in verdicts:
             account = (verdict.provider, id_bytes(verdict.account_id))
-            held = decided.get(account) or _newest(transaction, self._log.jurisdiction, *account)
+            try:
+                logs = decided_logs(transaction, self._log.jurisdiction, verdict.provider)
+            except FailedPrecondition as moved:
+                refusals.append(VerdictResult(moved.reason, moved.message))
+                continue
+            held = decided.get(account) or _newest(transaction, logs, *account)
             refusal = judge(verdict, held, policy)
             refusals.append(refusal)
             if refusal is None:
@@ -226,11 +233,11 @@ def _judge_grounds(verdict: Verdict, policy: Policy) -> VerdictResult | None:
 _STATES: Final[Mapping[int, int]] = {Outcome.ACCEPTED: ACCEPTED, Outcome.RETURNED: RETURNED}
 
 
-def _newest(transaction: Transaction, jurisdiction: str, provider: str, account_id: bytes) -> HeldFiling | None:
+def _newest(transaction: Transaction, logs: Sequence[str], provider: str, account_id: bytes) -> HeldFiling | None:
     rows = transaction.execute(
-        "SELECT revision, state, decided_time FROM filing WHERE jurisdiction = ? AND provider = ? AND account_id = ?"
-        " ORDER BY revision DESC LIMIT 1",
-        (jurisdiction, provider, account_id),
+        f"SELECT revision, state, decided_time FROM filing WHERE jurisdiction IN ({marks(logs)}) AND provider = ?"  # noqa: S608
+        " AND account_id = ? ORDER BY revision DESC LIMIT 1",
+        (*logs, provider, account_id),
     )
     return HeldFiling(*rows[0]) if rows else None
 

@@ -1,19 +1,24 @@
-"""Takes this regulator's checkpoints back, cosigned by another: from then on what lies below them is final."""
+"""Takes this regulator's checkpoints back, cosigned by another: from then on what lies below them is final.
+
+At the nation it also gives a province its own log back, as it is held here.
+"""
 
 from __future__ import annotations
 
 import grpc
 
+from regulator_node.follow_servicer import MAX_PAGE_BYTES, MAX_RUNS
+from regulator_node.log import log_size, read_checkpoint, read_runs
 from regulator_node.witness import Witness
 from shared.changes import Changes
-from shared.database import Database
+from shared.database import Database, Transaction
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import witness_service_pb2, witness_service_pb2_grpc
 from shared.server import current_caller
 
 
 class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
-    """Stores cosignatures.
+    """Stores cosignatures, and gives others their own logs back.
 
     Args:
         database: the register.
@@ -39,3 +44,21 @@ class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
         )
         self._log_changes.notify()
         return witness_service_pb2.SubmitCosignatureResponse(size=size)
+
+    async def FetchLog(  # noqa: N802
+        self, request: witness_service_pb2.FetchLogRequest, context: grpc.aio.ServicerContext
+    ) -> witness_service_pb2.FetchLogResponse:
+        """Gives the caller its own log back, as it is held here."""
+        del context
+        caller = current_caller().jurisdiction
+
+        def read(transaction: Transaction) -> witness_service_pb2.FetchLogResponse:
+            size = log_size(transaction, caller)
+            # An empty copy has no checkpoint yet; what it would hold in its place is not the caller's.
+            checkpoint = read_checkpoint(transaction, caller) if size else b""
+            response = witness_service_pb2.FetchLogResponse(size=size, checkpoint=checkpoint)
+            if not request.head_only:
+                response.runs.extend(read_runs(transaction, caller, request.from_index, MAX_RUNS, MAX_PAGE_BYTES))
+            return response
+
+        return await self._database.read(read)

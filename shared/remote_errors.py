@@ -59,6 +59,10 @@ _MENDS: Final = {
 }
 
 
+_ANOTHERS_NAME: Final = "Hostname Verification Check failed"
+"""What gRPC says where the certificate is not that of the node that was asked for."""
+
+
 class RemoteError(FilingnetError):
     """A call to another node failed; always an instance of one of the catalogue's kinds too.
 
@@ -109,6 +113,10 @@ def remote_error(error: grpc.aio.AioRpcError) -> RemoteError:
             code, details.message, details.reason, details.violations, transient=code in _TRANSIENT
         )
     told = one_line(error.details() or "", 200)
+    if _ANOTHERS_NAME in (error.details() or ""):
+        # What gRPC says of it is long and names neither the mistake nor the mend.
+        mend = "another node answers at this address: say whose it is (--node regulator/330000), or correct the address"
+        return make_remote_error(code, mend, UNREACHABLE, transient=True)
     mend = _MENDS.get(code, "the node answered with an error and no reason: see its log")
     return make_remote_error(
         code,

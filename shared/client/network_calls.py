@@ -10,6 +10,7 @@ from shared.client.connection import Client
 from shared.client.officer_mapping import (
     audit_entry_from_wire,
     node_from_wire,
+    officer_token_from_wire,
     status_from_wire,
     time_from_wire,
     time_to_wire,
@@ -23,6 +24,7 @@ from shared.client.officer_types import (
     OfficerCertificate,
     OfficerRole,
     OfficerToken,
+    OfficerTokenInfo,
     RegulatorStatus,
 )
 from shared.mapping.licence import licence_to_wire
@@ -58,22 +60,24 @@ class NetworkCalls(Client):
         self,
         node_name: str,
         *,
-        title: str,
+        title: str = "",
         jurisdiction: str = "",
         licence: Licence | None = None,
         lifetime_hours: int = 0,
+        rejoin: bool = False,
     ) -> EnrolmentTokenFile:
         """Makes a one-time token with which one node may join. The nation's node only.
 
         Args:
             node_name: "provider/wave" or "regulator/330000".
-            title: public name of the company or the office.
+            title: public name of the company or the office; not read to rejoin.
             jurisdiction: a provider's; empty for a regulator.
             licence: a provider's (Art. 4); None for a regulator.
             lifetime_hours: until the token ends; 0 for 24.
+            rejoin: whether it is for a node that has joined and whose certificate ended.
 
         Raises:
-            AlreadyExists: NODE_EXISTS; InvalidInput: JURISDICTION_MISSING, LICENCE_MISSING.
+            AlreadyExists: NODE_EXISTS; NotFound: NODE_UNKNOWN; InvalidInput: JURISDICTION_MISSING, LICENCE_MISSING.
         """
         request = network_service_pb2.CreateEnrolmentTokenRequest(
             node_name=node_name,
@@ -81,6 +85,7 @@ class NetworkCalls(Client):
             jurisdiction=jurisdiction,
             licence=licence_to_wire(licence) if licence is not None else None,
             lifetime_hours=lifetime_hours,
+            rejoin=rejoin,
         )
         answer = await self._connection.call(self._network.CreateEnrolmentToken, request)
         return EnrolmentTokenFile(answer.token_file, time_from_wire(answer.expire_time))
@@ -99,6 +104,48 @@ class NetworkCalls(Client):
         request = network_service_pb2.SetLicenceRequest(node_name=node_name, licence=licence_to_wire(licence))
         answer = await self._connection.call(self._network.SetLicence, request)
         return NodeChange(node_from_wire(answer.node), answer.directory_version)
+
+    async def transfer_provider(self, node_name: str, to_jurisdiction: str) -> NodeChange:
+        """Transfers a provider to another jurisdiction, with its history (Art. 3). The nation's node only.
+
+        Raises:
+            NotFound: NODE_UNKNOWN; FailedPrecondition: REGULATOR_MISSING, FILES_THERE_ALREADY, PROVIDER_MOVES.
+        """
+        request = network_service_pb2.TransferProviderRequest(node_name=node_name, to_jurisdiction=to_jurisdiction)
+        answer = await self._connection.call(self._network.TransferProvider, request)
+        return NodeChange(node_from_wire(answer.node), answer.directory_version)
+
+    async def set_endpoint(self, node_name: str, endpoint: str) -> NodeChange:
+        """Sets where a regulator listens, host:port of its network listener. The nation's node only."""
+        request = network_service_pb2.SetEndpointRequest(node_name=node_name, endpoint=endpoint)
+        answer = await self._connection.call(self._network.SetEndpoint, request)
+        return NodeChange(node_from_wire(answer.node), answer.directory_version)
+
+    async def add_signing_key(self, node_name: str, public_key: bytes) -> NodeChange:
+        """Adds a key with which a node will sign, 32 bytes (Ed25519). The nation's node only.
+
+        Raises:
+            NotFound: NODE_UNKNOWN; FailedPrecondition: TOO_MANY_KEYS.
+        """
+        request = network_service_pb2.AddSigningKeyRequest(node_name=node_name, public_key=public_key)
+        answer = await self._connection.call(self._network.AddSigningKey, request)
+        return NodeChange(node_from_wire(answer.node), answer.directory_version)
+
+    async def officer_tokens(self) -> list[OfficerTokenInfo]:
+        """Lists the bearer tokens of this node's officers that have not ended."""
+        request = network_service_pb2.ListOfficerTokensRequest()
+        answer = await self._connection.call(self._network.ListOfficerTokens, request)
+        return list(map(officer_token_from_wire, answer.tokens))
+
+    async def revoke_officer_token(self, token_id: str) -> OfficerTokenInfo:
+        """Revokes one bearer token; it is refused at its next call.
+
+        Raises:
+            NotFound: TOKEN_UNKNOWN.
+        """
+        request = network_service_pb2.RevokeOfficerTokenRequest(token_id=token_id)
+        answer = await self._connection.call(self._network.RevokeOfficerToken, request)
+        return officer_token_from_wire(answer.token)
 
     async def publish_policy(self, policy: Policy, *, validate_only: bool = False) -> Policy:
         """Publishes the next policy, or only says what it would be refused for. The nation's node only.

@@ -17,6 +17,8 @@ from shared.client.officer_types import (
     NodeKey,
     NodeRole,
     NodeState,
+    OfficerRole,
+    OfficerTokenInfo,
     RegulatorStatus,
     Replica,
     Verdict,
@@ -125,6 +127,7 @@ def status_from_wire(message: network_service_pb2.GetStatusResponse) -> Regulato
         software_version=message.software_version,
         filings=message.filings,
         simulated_time=time_from_wire(message.simulated_time) if message.HasField("simulated_time") else None,
+        log_error=message.log_error,
     )
 
 
@@ -151,7 +154,14 @@ def node_from_wire(message: directory_pb2.Node) -> NodeInfo:
         ),
         state=NodeState(message.state),
         licence=licence_of(message),
+        former_jurisdictions=tuple(former.jurisdiction for former in message.former_jurisdictions),
     )
+
+
+def officer_token_from_wire(message: network_service_pb2.OfficerTokenInfo) -> OfficerTokenInfo:
+    """Reads what is told of an officer's bearer token."""
+    expires = time_from_wire(message.expire_time)
+    return OfficerTokenInfo(message.token_id, message.officer, OfficerRole(message.role), expires)
 
 
 def audit_entry_from_wire(message: network_service_pb2.AuditEntry) -> AuditEntry:

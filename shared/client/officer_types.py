@@ -241,6 +241,7 @@ class RegulatorStatus:
         checkpoint: the newest of its own log, a C2SP signed note.
         filings: in the register, all revisions, own jurisdiction and copies.
         simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
+        log_error: why nothing enters its own log, and what to do; empty where it is as the nation holds it.
     """
 
     name: str
@@ -253,6 +254,7 @@ class RegulatorStatus:
     software_version: str
     filings: int
     simulated_time: datetime | None
+    log_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ class NodeInfo:
         endpoint: host:port of its network listener; empty for a provider.
         signing_keys: newest last.
         licence: of a provider; None for a regulator.
+        former_jurisdictions: where a provider filed before it was transferred, oldest first.
     """
 
     name: str
@@ -283,6 +286,22 @@ class NodeInfo:
     signing_keys: tuple[NodeKey, ...]
     state: NodeState
     licence: Licence | None
+    former_jurisdictions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerTokenInfo:
+    """A bearer token of an officer, without the token.
+
+    Attributes:
+        token_id: tells it from the others, 16 hexadecimal digits.
+        post: the officer's post.
+    """
+
+    token_id: str
+    post: str
+    role: OfficerRole
+    expire_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from shared.clock import from_micros, micros
 from shared.database import Transaction
 from shared.egress import check_message
-from shared.errors import InvalidInput, NotFound, Violation
+from shared.errors import Conflict, InvalidInput, NotFound, Violation
 from shared.evidence.receipts import build_receipt
 from shared.identifiers import new_entry_id
 from shared.mapping.filing_contract import entry_violations
@@ -91,6 +91,7 @@ def enqueue(
     now: datetime,
     filings: Sequence[tuple[str, filing_pb2.Filing]] = (),
     bodies: Sequence[tuple[str, str, Message]] = (),
+    last: bool = False,
 ) -> list[QueuedEntry]:
     """Queues statements in the transaction of the business change that they tell of.
 
@@ -105,18 +106,20 @@ def enqueue(
         now: when the entries are made.
         filings: pairs of account id (a UUID) and filing, queued before the bodies.
         bodies: triples of account id, field of the entry's body (e.g. "label_grant") and statement.
+        last: whether it is what closes the stream, to a destination that the provider left.
 
     Returns:
         One queued entry per statement, in order.
 
     Raises:
+        Conflict: REGULATOR_CHANGED, the provider was transferred meanwhile (Art. 3).
         InvalidInput when a statement breaks its contract or the guard finds identity data; nothing is queued then.
     """
     statements = [(account_id, _FILING, filing) for account_id, filing in filings] + list(bodies)
     if not statements:
         return []
     ensure_destination(transaction, destination)
-    first = _take_sequences(transaction, destination, len(statements))
+    first = _take_sequences(transaction, destination, len(statements), last=last)
     queued, rows, queued_time = [], [], micros(now)
     for sequence, (account_id, field, message) in enumerate(statements, first):
         entry = entry_pb2.Entry(entry_id=new_entry_id(), origin=origin, jurisdiction=jurisdiction, sequence=sequence)
@@ -132,13 +135,19 @@ def enqueue(
     return queued
 
 
-def _take_sequences(transaction: Transaction, destination: str, count: int) -> int:
+def _take_sequences(transaction: Transaction, destination: str, count: int, *, last: bool = False) -> int:
     """Takes places in the stream to a destination; returns the first."""
-    ((following,),) = transaction.execute(
-        "UPDATE destination SET next_sequence = next_sequence + ? WHERE name = ? RETURNING next_sequence",
-        (count, destination),
+    rows = transaction.execute(
+        "UPDATE destination SET next_sequence = next_sequence + ? WHERE name = ? AND departed <= ?"
+        " RETURNING next_sequence",
+        (count, destination, int(last)),
     )
-    return int(following) - count
+    if not rows:
+        message = (
+            f"this provider no longer files with {destination}: make the call again, for the one it files with now"
+        )
+        raise Conflict(message, "REGULATOR_CHANGED")
+    return int(rows[0][0]) - count
 
 
 def _refuse_bad(entry: entry_pb2.Entry) -> None:
@@ -215,6 +224,66 @@ def send_on(transaction: Transaction, destination: str, account_id: str) -> int:
         rows,
     )
     return len(waiting)
+
+
+def mark_departed(transaction: Transaction, left: Sequence[str], destination: str) -> None:
+    """Lets nothing more be queued for the destinations that were left, from here on (Art. 3).
+
+    Args:
+        transaction: a write.
+        left: the regulators' node names.
+        destination: of the one that everything is queued for now.
+    """
+    for name in (*left, destination):
+        ensure_destination(transaction, name)
+        departed = int(name != destination)
+        transaction.execute(
+            "UPDATE destination SET departed = ? WHERE name = ? AND departed <> ?", (departed, name, departed)
+        )
+
+
+def readdress(transaction: Transaction, left: str, destination: str, jurisdiction: str) -> int:
+    """Readdresses what a destination refused, and what waits behind it, to another, once nothing else is left there.
+
+    None of it is in the log of the one that was left. What no refused entry of its account holds up any more is sent; the
+    rest stands as it stood, to be replaced or sent again.
+
+    Args:
+        transaction: a write.
+        left: the regulator that the provider left.
+        destination: the one that it files with now.
+        jurisdiction: that one's.
+
+    Returns:
+        The number of entries readdressed.
+    """
+    rows = transaction.execute(
+        "SELECT sequence, entry, account_id, state FROM outbox WHERE destination = ? AND state IN (?, ?)"
+        " ORDER BY sequence",
+        (left, OutboxState.PARKED, OutboxState.REJECTED),
+    )
+    if not rows:
+        return 0
+    held = {account for _, _, account, state in rows if state == OutboxState.REJECTED}
+    held.update(
+        account
+        for (account,) in transaction.execute(
+            "SELECT DISTINCT account_id FROM outbox WHERE destination = ? AND state = ?", (left, OutboxState.CONFLICT)
+        )
+    )
+    following = _take_sequences(transaction, destination, len(rows), last=True)
+    changed = []
+    for place, (sequence, data, account, state) in enumerate(rows, following):
+        entry = entry_pb2.Entry.FromString(bytes(data))
+        entry.sequence, entry.jurisdiction = place, jurisdiction
+        now = OutboxState.QUEUED if state == OutboxState.PARKED and account not in held else OutboxState(state)
+        changed.append((destination, place, entry.SerializeToString(), now, left, sequence))
+    transaction.executemany(
+        "UPDATE outbox SET destination = ?, sequence = ?, entry = ?, state = ?, rejection = NULL"
+        " WHERE destination = ? AND sequence = ?",
+        changed,
+    )
+    return len(rows)
 
 
 def replay(transaction: Transaction, account_id: str) -> int:

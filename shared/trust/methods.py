@@ -43,6 +43,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     | _rows(f"{_NETWORK}.FollowService", ["FollowRegion"], frozenset({Role.PROVINCE}))
     | _rows(f"{_NETWORK}.FollowService", ["FollowDocuments"], frozenset({Role.PROVINCE, Role.PROVIDER}))
     | _rows(f"{_NETWORK}.WitnessService", ["SubmitCosignature"], _REGULATORS)
+    | _rows(f"{_NETWORK}.WitnessService", ["FetchLog"], frozenset({Role.PROVINCE}))
     | _rows(f"{_NETWORK}.EnrolmentService", ["Enrol"], _EVERYONE)
     | _rows(f"{_NETWORK}.EnrolmentService", ["RenewCertificate"], _NODES)
     | _rows(
@@ -67,8 +68,13 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
             "CreateEnrolmentToken",
             "SetNodeState",
             "SetLicence",
+            "TransferProvider",
+            "SetEndpoint",
+            "AddSigningKey",
             "PublishPolicy",
             "CreateOfficerToken",
+            "ListOfficerTokens",
+            "RevokeOfficerToken",
             "IssueOfficerCertificate",
             "ListAuditEntries",
         ],
@@ -163,9 +169,19 @@ NATION_ONLY: Final = frozenset(
     [
         *_names(f"{_NETWORK}.EnrolmentService", ["Enrol", "RenewCertificate"]),
         *_names(f"{_NETWORK}.FollowService", ["FollowRegion"]),
+        *_names(f"{_NETWORK}.WitnessService", ["FetchLog"]),
         *_names(
             f"{_REGULATOR}.NetworkService",
-            ["CreateEnrolmentToken", "SetNodeState", "SetLicence", "PublishPolicy", "IssueOfficerCertificate"],
+            [
+                "CreateEnrolmentToken",
+                "SetNodeState",
+                "SetLicence",
+                "TransferProvider",
+                "SetEndpoint",
+                "AddSigningKey",
+                "PublishPolicy",
+                "IssueOfficerCertificate",
+            ],
         ),
     ]
 )

@@ -15,7 +15,7 @@ from typing import Final
 
 from cryptography import x509
 
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Violation
 from shared.evidence.names import is_jurisdiction, is_node_name
 
 MAX_TOKEN_FILE_CHARACTERS: Final = 8192
@@ -92,6 +92,20 @@ def parse_token(text: str) -> tuple[EnrolmentToken, str]:
         raise _wrong()
     _check(token)
     return token, values["secret"]
+
+
+def parse_token_for(text: str, node_name: str) -> tuple[EnrolmentToken, str]:
+    """Reads a token file that a node is given to join again; see `parse_token`.
+
+    Raises:
+        InvalidInput: TOKEN_FILE_WRONG; TOKEN_FOR_ANOTHER, it was made for another node.
+    """
+    token, secret = parse_token(text)
+    if token.node_name != node_name:
+        mend = f"ask the nation for one that is made for {node_name}"
+        violation = Violation("token_file", "TOKEN_FOR_ANOTHER", mend)
+        raise InvalidInput(f"the token is for {token.node_name}: {mend}", "TOKEN_FOR_ANOTHER", [violation])
+    return token, secret
 
 
 def token_hash(secret: str) -> bytes:

@@ -21,6 +21,7 @@ OPEN = {
 RENEW = {"filingnet.network.v1.EnrolmentService/RenewCertificate"}
 DOCUMENTS = {"filingnet.network.v1.FollowService/FollowDocuments"}
 WITNESS = {"filingnet.network.v1.WitnessService/SubmitCosignature"}
+FETCH = "filingnet.network.v1.WitnessService/FetchLog"
 READ = {
     f"filingnet.regulator.v1.{service}Service/{call}"
     for service, calls in {
@@ -47,8 +48,13 @@ ADMINISTER = {
         "CreateEnrolmentToken",
         "SetNodeState",
         "SetLicence",
+        "TransferProvider",
+        "SetEndpoint",
+        "AddSigningKey",
         "PublishPolicy",
         "CreateOfficerToken",
+        "ListOfficerTokens",
+        "RevokeOfficerToken",
         "IssueOfficerCertificate",
         "ListAuditEntries",
     )
@@ -57,7 +63,7 @@ BACKEND = {method[1:] for method in METHODS if method.startswith("/filingnet.pro
 
 MAY_CALL = {
     Role.NATION: {"filingnet.network.v1.FollowService/FollowLog"} | WITNESS | RENEW,
-    Role.PROVINCE: {"filingnet.network.v1.FollowService/FollowRegion"} | DOCUMENTS | WITNESS | RENEW,
+    Role.PROVINCE: {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | DOCUMENTS | WITNESS | RENEW,
     Role.PROVIDER: {
         "filingnet.network.v1.IntakeService/SubmitEntries",
         "filingnet.network.v1.IntakeService/GetHighWaterMark",
@@ -114,7 +120,7 @@ def test_without_credentials() -> None:
     ("role", "lost"),
     [
         (Role.PROVIDER, {"filingnet.network.v1.IntakeService/SubmitEntries"}),
-        (Role.PROVINCE, {"filingnet.network.v1.FollowService/FollowRegion"} | WITNESS),
+        (Role.PROVINCE, {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | WITNESS),
     ],
 )
 def test_suspended(role: Role, lost: set[str]) -> None:

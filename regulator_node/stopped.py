@@ -1,0 +1,71 @@
+"""What is done to a regulator's data folder while its node is stopped: joining again, recovering its log, its next key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+from regulator_node.bootstrap import Parts, open_parts
+from regulator_node.own_log import Recovered, recover
+from regulator_node.settings import RegulatorSettings
+from shared.clock import system_clock
+from shared.errors import FailedPrecondition
+from shared.evidence.keys import SigningKey
+from shared.folder_lock import FolderLock
+from shared.joining import join_network
+from shared.membership import Membership
+from shared.signing_keys import use_next_key
+from shared.trust.names import NATION
+from shared.trust.tokens import parse_token_for
+
+
+async def rejoin(settings: RegulatorSettings, token_text: str) -> None:
+    """Gets a new certificate for a province whose own has ended, with a token that the nation made for that.
+
+    Args:
+        settings: of the province.
+        token_text: the token file's text.
+
+    Raises:
+        InvalidInput: the token is damaged, or another node's.
+        RemoteError: the nation refused, or could not be reached.
+        FailedPrecondition: FOLDER_IN_USE and what else keeps the node from starting.
+    """
+    token, secret = parse_token_for(token_text, settings.name)
+    async with _opened(settings) as parts:
+        key = parts.register_log.key
+        await join_network(token, secret, parts.credentials, key, settings.network_endpoint, parts.view)
+
+
+async def recover_log(settings: RegulatorSettings) -> Recovered:
+    """Brings a province's log to where the nation holds it; see `own_log.recover`.
+
+    Raises:
+        FailedPrecondition: NATION_HAS_NO_WITNESS; LOG_FORKED; FOLDER_IN_USE and what else keeps the node from starting.
+        RemoteError: the nation could not be reached, or refused.
+    """
+    if settings.is_nation:
+        message = "nobody holds the nation's own log whole: restore its newest backup"
+        raise FailedPrecondition(message, "NATION_HAS_NO_WITNESS")
+    async with _opened(settings) as parts:
+        peer = Membership(parts.view, parts.credentials).peer(NATION)
+        try:
+            return await recover(parts.database, parts.register_log, parts.view, peer, system_clock)
+        finally:
+            await peer.close()
+
+
+async def use_signing_key(settings: RegulatorSettings) -> SigningKey:
+    """Puts the next signing key to use; see `signing_keys.use_next_key`."""
+    async with _opened(settings) as parts:
+        return use_next_key(settings.signing_key_file, parts.view, settings.name)
+
+
+@asynccontextmanager
+async def _opened(settings: RegulatorSettings) -> AsyncIterator[Parts]:
+    with closing(FolderLock(settings.folder, "data of a regulator")):
+        parts = await open_parts(settings, system_clock)
+        try:
+            yield parts
+        finally:
+            await parts.database.close()
