@@ -2,18 +2,22 @@
 
 The provider opens every connection; nobody calls it. Whatever is heard from the regulator tells the worker that it is
 there again. When the directory names another jurisdiction for the provider, the link is made anew to that regulator.
+Proofs that filings are final are fetched beside (`finality`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 import structlog
 
 from provider_node.directives import DirectiveHandler, Directives
+from provider_node.finality import FinalityProofs
 from provider_node.standing import ReadStanding, Standing
-from shared.channel import Peer
+from shared.channel import Peer, translated
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
@@ -26,8 +30,14 @@ from shared.pb.filingnet.network.v1 import (
     follow_service_pb2_grpc,
     intake_service_pb2,
     intake_service_pb2_grpc,
+    witness_service_pb2,
+    witness_service_pb2_grpc,
 )
 from shared.trust.names import NATION
+from shared.upkeep import for_ever
+
+PROOF_SECONDS: Final = 30.0
+"""Deadline of a call for proofs that filings are final."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +76,8 @@ class RegulatorLink:
         self._handlers = handlers or {}
         self._refusals = refusals
         self._worker: DeliveryWorker | None = None
+        self.refusal = ""
+        """Why the regulator refuses to be followed, "REASON: message"; empty while it does not."""
 
     def wake(self) -> None:
         """Tells the worker that something was queued."""
@@ -78,11 +90,13 @@ class RegulatorLink:
         peer = self._peer(standing.regulator)
         worker = self._make_worker(standing, peer)
         self._worker = worker
+        finality = FinalityProofs(self._database, standing.jurisdiction, self._view.key_ring, self._clock)
         tasks = [
             asyncio.create_task(work)
             for work in (
                 worker.run(),
-                self._follow_directives(standing, peer, worker),
+                self._follow_directives(standing, peer, worker, finality),
+                for_ever("proofs of finality", partial(finality.run, partial(_ask_for_proofs, peer))),
                 self._follow_documents(standing, peer, worker),
                 self._until_moved(standing),
             )
@@ -110,7 +124,9 @@ class RegulatorLink:
         route = Route(standing.regulator, standing.jurisdiction, standing.name, self._key, self._view.key_ring)
         return DeliveryWorker(self._database, route, submit, self._clock, refusals=self._refusals)
 
-    async def _follow_directives(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
+    async def _follow_directives(
+        self, standing: Standing, peer: Peer, worker: DeliveryWorker, finality: FinalityProofs
+    ) -> None:
         directives = Directives(
             self._database, standing.name, standing.jurisdiction, self._view.key_ring, self._handlers
         )
@@ -122,10 +138,15 @@ class RegulatorLink:
             return stream
 
         async def take(page: follow_service_pb2.FollowDirectivesResponse) -> None:
+            self.refusal = ""
             worker.peer_spoke()
             await directives.take(page)
+            finality.heard()
 
-        await follow("directives", open_stream, take)
+        async def paused(reason: str) -> None:
+            self.refusal = reason
+
+        await follow("directives", open_stream, take, on_error=paused)
 
     async def _follow_documents(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
         nation = self._peer(NATION)
@@ -160,6 +181,13 @@ class RegulatorLink:
                 log.info("jurisdiction_changed", before=standing.jurisdiction, now=now)
                 return
             await ticket.wait()
+
+
+async def _ask_for_proofs(
+    peer: Peer, request: witness_service_pb2.ProveFinalRequest
+) -> witness_service_pb2.ProveFinalResponse:
+    stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
+    return await translated(stub.ProveFinal(request, timeout=PROOF_SECONDS))
 
 
 class _Turn:

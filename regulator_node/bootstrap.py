@@ -25,6 +25,7 @@ from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
+from regulator_node.log_servicer import LogServicer
 from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
@@ -55,6 +56,7 @@ from shared.pb.filingnet.regulator.v1 import (
     escalation_service_pb2_grpc,
     filing_service_pb2_grpc,
     label_service_pb2_grpc,
+    log_service_pb2_grpc,
     network_service_pb2_grpc,
     public_service_pb2_grpc,
     record_service_pb2_grpc,
@@ -227,7 +229,7 @@ class Regulator:
         )
         server.add(
             witness_service_pb2_grpc.add_WitnessServiceServicer_to_server,
-            WitnessServicer(parts.database, self._witness, parts.view, parts.log_changes),
+            WitnessServicer(parts.database, jurisdiction, self._witness, parts.view, parts.log_changes),
         )
         if self._office is not None:
             server.add(
@@ -237,6 +239,9 @@ class Regulator:
             network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
         )
         server.add(filing_service_pb2_grpc.add_FilingServiceServicer_to_server, self._make_filing_servicer())
+        server.add(
+            log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(parts.database, jurisdiction, self.audit)
+        )
         server.add(label_service_pb2_grpc.add_LabelServiceServicer_to_server, self._make_label_servicer())
         server.add(escalation_service_pb2_grpc.add_EscalationServiceServicer_to_server, self._cases.servicer)
         server.add(
@@ -318,7 +323,7 @@ class Regulator:
         if self._parts.settings.is_nation:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:
-            upkeep["nation"] = partial(follow_nation, following)
+            upkeep["nation"] = partial(follow_nation, following, self._witness)
         return upkeep
 
     async def _renew(self, certificate_request: str) -> str:

@@ -1,9 +1,14 @@
-"""Takes this regulator's checkpoints back, cosigned by another: from then on what lies below them is final."""
+"""Takes this regulator's checkpoints back, cosigned by another: from then on what lies below them is final.
+
+Shows its newest checkpoint to those who cosign without holding a copy of the log, and proves to providers that their
+entries lie below a cosigned one.
+"""
 
 from __future__ import annotations
 
 import grpc
 
+from regulator_node.log_proofs import prove_final, read_head
 from regulator_node.witness import Witness
 from shared.changes import Changes
 from shared.database import Database
@@ -17,13 +22,17 @@ class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
 
     Args:
         database: the register.
+        jurisdiction: this regulator's.
         witness: verifies and stores them.
         view: the documents held; the cosigner's keys are in its directory.
         log_changes: told of a stored one, so that providers hear that their filings are final.
     """
 
-    def __init__(self, database: Database, witness: Witness, view: NetworkView, log_changes: Changes) -> None:
+    def __init__(
+        self, database: Database, jurisdiction: str, witness: Witness, view: NetworkView, log_changes: Changes
+    ) -> None:
         self._database = database
+        self._jurisdiction = jurisdiction
         self._witness = witness
         self._view = view
         self._log_changes = log_changes
@@ -39,3 +48,24 @@ class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
         )
         self._log_changes.notify()
         return witness_service_pb2.SubmitCosignatureResponse(size=size)
+
+    async def GetHead(  # noqa: N802
+        self, request: witness_service_pb2.GetHeadRequest, context: grpc.aio.ServicerContext
+    ) -> witness_service_pb2.GetHeadResponse:
+        """Reads the newest checkpoint with the proof that it continues an older one."""
+        del context
+        _, checkpoint, path = await self._database.read(
+            lambda transaction: read_head(transaction, self._jurisdiction, request.old_size)
+        )
+        return witness_service_pb2.GetHeadResponse(checkpoint=checkpoint, consistency_path=path)
+
+    async def ProveFinal(  # noqa: N802
+        self, request: witness_service_pb2.ProveFinalRequest, context: grpc.aio.ServicerContext
+    ) -> witness_service_pb2.ProveFinalResponse:
+        """Proves that what was acknowledged lies below a cosigned checkpoint."""
+        del context
+        checkpoint, beyond = await self._database.read(
+            lambda transaction: prove_final(transaction, self._jurisdiction, request.sizes)
+        )
+        proofs = [witness_service_pb2.TreeBeyond(size=size, hashes=b"".join(beyond[size])) for size in request.sizes]
+        return witness_service_pb2.ProveFinalResponse(checkpoint=checkpoint, beyond=proofs)

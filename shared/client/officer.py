@@ -23,6 +23,7 @@ import grpc
 from shared.channel import NATION_HOST, local_channel, officer_channel, translated
 from shared.client.connection import Connection
 from shared.client.export_stream import PATIENCE_SECONDS, ExportStream
+from shared.client.log_calls import LogCalls, LogHead, LogPage
 from shared.client.network_calls import PAGE_ROWS, NetworkCalls
 from shared.client.officer_case_types import (
     Case,
@@ -135,6 +136,8 @@ __all__ = [
     "LabelVerdictResult",
     "Licence",
     "LicenceState",
+    "LogHead",
+    "LogPage",
     "Measure",
     "MeasureAction",
     "MeasureFilter",
@@ -170,7 +173,7 @@ MOST_VERDICTS: Final = 500
 ALL: Final = FilingFilter()
 
 
-class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls):
+class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls, LogCalls):
     """Calls a regulator's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:

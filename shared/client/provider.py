@@ -25,7 +25,8 @@ from typing import Any, ClassVar, Final
 import grpc
 
 from shared.channel import local_channel, officer_channel, translated
-from shared.client.connection import Client, Connection
+from shared.client.connection import Connection
+from shared.client.provider_evidence import EvidenceCalls
 from shared.client.provider_import import send_import
 from shared.client.provider_labels import LabelCalls
 from shared.client.provider_mapping import (
@@ -43,6 +44,8 @@ from shared.client.provider_types import (
     Account,
     Agreement,
     AuditEntry,
+    EvidenceKind,
+    EvidencePiece,
     FilingStatus,
     ImportResult,
     ImportRow,
@@ -74,6 +77,8 @@ __all__ = [
     "Agreement",
     "AgreementSignature",
     "AuditEntry",
+    "EvidenceKind",
+    "EvidencePiece",
     "FilingState",
     "FilingStatus",
     "ImportResult",
@@ -96,7 +101,7 @@ Identity = PersonIdentity | OrganisationIdentity
 Signed = Agreement | AgreementSignature
 
 
-class ProviderClient(Client, LabelCalls, ReportCalls, RecordCalls):
+class ProviderClient(EvidenceCalls, LabelCalls, ReportCalls, RecordCalls):
     """Calls a provider's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:

@@ -56,6 +56,7 @@ REGULATOR = {
     "filingnet.regulator.v1.NetworkService",
     "filingnet.regulator.v1.EscalationService",
     "filingnet.regulator.v1.LabelService",
+    "filingnet.regulator.v1.LogService",
     "filingnet.regulator.v1.PublicService",
     "filingnet.regulator.v1.RecordService",
 }
