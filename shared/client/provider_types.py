@@ -215,7 +215,7 @@ class AuditEntry:
     Attributes:
         number: counts the entries, from 1; a gap would show a removed one.
         action: "staged", "read" or "deleted"; "words_read" where the reference is a report.
-        purpose: a code, when it was read.
+        purpose: a code, when it was read; the verifier's name for what it did, when it was staged.
         reader: the backend's own name for its operator, when it was read.
     """
 
