@@ -15,7 +15,7 @@ from functools import partial
 from regulator_node.audit import Audit
 from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
-from regulator_node.filing_servicer import FilingServicer, FilingUses
+from regulator_node.filing_servicer import ROW_BY_ROW, FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
 from regulator_node.intake import Intake
@@ -221,7 +221,7 @@ class Regulator:
             local_role=Role.OPERATOR,
             officer_tokens=self._officers.caller,
         )
-        server = NodeServer(authenticator, methods=_methods_at(parts.settings.name))
+        server = NodeServer(authenticator, methods=_methods_at(parts.settings.name), unvalidated=ROW_BY_ROW)
         server.add(intake_service_pb2_grpc.add_IntakeServiceServicer_to_server, self._intake)
         server.add(
             follow_service_pb2_grpc.add_FollowServiceServicer_to_server,
