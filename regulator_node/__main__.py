@@ -12,7 +12,15 @@ from typing import Annotated
 
 import typer
 
-from regulator_node import commands_cases, commands_filings, commands_labels, commands_log, commands_network, commands_records
+from regulator_node import (
+    commands_cases,
+    commands_filings,
+    commands_fsck,
+    commands_labels,
+    commands_log,
+    commands_network,
+    commands_records,
+)
 from shared import cli, telemetry
 from shared.errors import InvalidInput
 from shared.event_engine import keep_event_engine
@@ -125,6 +133,7 @@ def serve(data: DataFolder) -> None:
 
 
 commands_network.mount(app)
+commands_fsck.mount(app)
 app.add_typer(commands_filings.filings_app, name="filings")
 app.add_typer(commands_labels.labels_app, name="labels")
 app.add_typer(commands_log.log_app, name="log")

@@ -22,6 +22,7 @@ from shared.client.officer import FilingFilter, FilingState, OfficerRole, Verdic
 from shared.client.provider import FilingState as Where
 from shared.cluster.network import Cluster
 from shared.cluster.nodes import Node
+from shared.errors import FilingnetError
 from shared.evidence.receipts import parse_receipt
 from shared.evidence.runs import read_runs, write_run
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
@@ -226,6 +227,16 @@ async def test_a_receipt_says_who_cosigned(audit: Audit) -> None:
     note = audit.folder / "nation.note"
     await audit.regulator("log checkpoint", "--cosigned", "--output", str(note), jurisdiction="100000")
     assert f"— {PROVINCE} ".encode() in note.read_bytes()
+
+
+async def test_a_running_nodes_register_is_checked(audit: Audit) -> None:
+    """fsck reads a register while its node runs, at a province and at the nation with its copy; --repair wants it down."""
+    for jurisdiction in ("330000", "100000"):
+        found = await audit.regulator("fsck", jurisdiction=jurisdiction)
+        assert ([], True) == (found["findings"], found["whole"])
+        assert found["logs"]["330000"] == sum(len(run.entries) for run in audit.runs())
+    with pytest.raises(FilingnetError, match="stop it first"):
+        await audit.regulator("fsck", "--repair")
 
 
 def test_the_provider_proves_its_side_after_the_regulator_lost_everything(audit: Audit, tmp_path: Path) -> None:
