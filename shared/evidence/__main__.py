@@ -104,7 +104,7 @@ def whole_log(
             f"{note} is a head of this log, at {head.checkpoint.size:,} entries{_cosigners(head)}."
             for note, head in heads.items()
         ]
-        limits = ["What any of the entries says."]
+        limits = ["What any of the entries says, and when it entered the log: that time is signed by nobody."]
         if not any(head.checkpoint.size == log.size for head in heads.values()):
             limits.append("That the log does not go on after the last entry of this file.")
         judgement.proven(facts | {"checkpoints": [str(note) for note in heads]}, words, limits)
