@@ -26,6 +26,8 @@ from shared.pb.filingnet.network.v1 import witness_service_pb2_grpc
 from shared.provisions.regions import NATION
 
 CALL_SECONDS: Final = 10.0
+SIZE_AHEAD: Final = "SIZE_AHEAD"
+"""Reason of a regulator whose log is shorter than one that it signed."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,14 +48,28 @@ async def witness_nation(
         await heard.wait()
         heard.clear()
         try:
-            await _cosign_newest(database, view, witness, peer)
+            await cosign_newest(database, view, witness, peer)
         except RemoteError as error:
-            log.info("nation_not_cosigned", reason=error.reason)
+            # A nation that has fewer entries than it signed says so by itself: it was put back, or rewrote its log.
+            tell = log.error if error.reason == SIZE_AHEAD else log.info
+            tell("nation_not_cosigned", reason=error.reason)
         except ProofError as error:
             log.error("nation_log_not_continued", reason=str(error), mend="keep both heads and ask the nation's office")
 
 
-async def _cosign_newest(database: Database, view: NetworkView, witness: Witness, peer: Peer) -> None:
+async def cosign_newest(database: Database, view: NetworkView, witness: Witness, peer: Peer) -> None:
+    """Cosigns the nation's newest head and hands it back, if it continues the one that was cosigned last.
+
+    Args:
+        database: the register.
+        view: the documents held.
+        witness: cosigns.
+        peer: the nation.
+
+    Raises:
+        ProofError: it does not; nothing is cosigned.
+        RemoteError: the nation did not answer, or has fewer entries than it signed.
+    """
     stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
     held = await database.read(read_witnessed)
     answer = await translated(stub.GetHead(wire.GetHeadRequest(old_size=_size(held)), timeout=CALL_SECONDS))
