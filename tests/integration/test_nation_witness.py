@@ -38,9 +38,9 @@ class Nation:
     async def grow(self, count: int = 1) -> None:
         """Appends entries, each a run."""
         log = RegisterLog(NATION, CODE, self.key)
+        decision = decision_pb2.FilingDecision(provider=PROVIDER, revision=1)
         for _ in range(count):
-            decision = decision_pb2.FilingDecision(provider=PROVIDER, revision=1)
-            await self.database.write(lambda transaction, body=decision: _append(log, transaction, body))
+            await self.database.write(lambda transaction: _append(log, transaction, decision))
 
     async def GetHead(self, request: wire.GetHeadRequest, timeout: float) -> wire.GetHeadResponse:  # noqa: N802, ASYNC109
         """Shows the newest head."""
