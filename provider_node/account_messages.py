@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from provider_node.account_rows import Account
+from provider_node.evidence import Evidence
 from provider_node.filing_states import FilingStatus
 from provider_node.imports import ImportResult, ImportRow
 from provider_node.status import NodeStatus
@@ -101,14 +102,30 @@ def status_to_wire(status: NodeStatus) -> node_service_pb2.GetStatusResponse:
         accounts=status.accounts,
         software_version=status.software_version,
         licence_renewal_due=status.licence_renewal_due,
+        state=int(status.state),  # type: ignore[arg-type]
+        warnings=_violations_to_wire(status.warnings),
     )
     if status.licence is not None:
+        message.licence_start_time.FromDatetime(status.licence.start_time)
         message.licence_number = status.licence.number
         message.licence_end_time.FromDatetime(status.licence.end_time)
     message.certificate_expire_time.FromDatetime(status.certificate_expire_time)
     if status.simulated_time is not None:
         message.simulated_time.FromDatetime(status.simulated_time)
     return message
+
+
+def evidence_to_wire(piece: Evidence) -> node_service_pb2.Evidence:
+    """Returns one piece of evidence as it is exported."""
+    return node_service_pb2.Evidence(
+        kind=int(piece.kind),  # type: ignore[arg-type]
+        entry_id=piece.entry_id,
+        account_id=piece.account_id,
+        sequence=piece.sequence,
+        entry=piece.entry,
+        proof=piece.proof,
+        final=piece.final,
+    )
 
 
 def _destination_to_wire(status: DestinationStatus) -> node_service_pb2.Destination:

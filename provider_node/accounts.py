@@ -26,6 +26,7 @@ from provider_node.blind_index import BlindIndex
 from provider_node.etags import check_etag
 from provider_node.filing_states import FilingStatus, list_filings, live_revision
 from provider_node.filings import queue_filings, record_of, refusal_error
+from provider_node.final_receipts import receipt_of
 from provider_node.front_names import refuse_identity
 from provider_node.gate import Gate
 from provider_node.label_rows import fold_all_again
@@ -34,7 +35,7 @@ from provider_node.standing import ReadStanding
 from provider_node.subject_rows import read_subject
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
-from shared.delivery.outbox import OutboxState, receipt, replay, send_on, supersede
+from shared.delivery.outbox import OutboxState, replay, send_on, supersede
 from shared.errors import FailedPrecondition, InvalidInput, NotFound, Violation
 from shared.identifiers import new_account_id
 from shared.provisions.account_states import FilingState, ReviewOutcome
@@ -261,7 +262,7 @@ class Accounts:
         return [status for _, status in found[:size]], following
 
     async def receipt(self, account_id: str, revision: int) -> bytes:
-        """Returns the receipt of a filing.
+        """Returns the receipt of a filing, with cosignatures once it is proven to be final.
 
         Args:
             account_id: the account.
@@ -287,7 +288,7 @@ class Accounts:
                     "the regulator has not acknowledged such a filing yet: ask again when its state is RECEIVED",
                     "RECEIPT_UNKNOWN",
                 )
-            return receipt(transaction, rows[0][0])
+            return receipt_of(transaction, rows[0][0])[0]
 
         return await self._database.read(work)
 

@@ -20,6 +20,7 @@ from provider_node.accounts import Accounts
 from provider_node.directives import DirectiveHandler
 from provider_node.duties import Duties
 from provider_node.duty_servicer import DutyServicer
+from provider_node.evidence import EvidenceReader
 from provider_node.gate import Gate, LicenceReader
 from provider_node.imports import Imports
 from provider_node.label_decisions import LABEL_DECISION, LabelDecisions
@@ -244,7 +245,12 @@ class Provider:
         duties = Duties(parts.database, self._standing, parts.clock, wake)
         imports = Imports(parts.database, self._standing, parts.clock, self._link.wake)
         status = StatusReader(
-            parts.database, parts.view, self._standing, lambda: parts.credentials.expire_time, parts.clock
+            parts.database,
+            parts.view,
+            self._standing,
+            lambda: parts.credentials.expire_time,
+            lambda: self._link.refusal,
+            parts.clock,
         )
         server = NodeServer(authenticator, unvalidated=CHECKED_HERE)
         server.add(
@@ -261,7 +267,7 @@ class Provider:
         server.add(duty_service_pb2_grpc.add_DutyServiceServicer_to_server, DutyServicer(duties))
         server.add(
             node_service_pb2_grpc.add_NodeServiceServicer_to_server,
-            NodeServicer(status, accounts, parts.vault, parts.view),
+            NodeServicer(status, accounts, parts.vault, parts.view, EvidenceReader(parts.database)),
         )
         return server
 

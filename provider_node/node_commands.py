@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from provider_node.commands import AsJson, DataFolder, ask, reference_of, row_of
+from provider_node.evidence_files import WrittenEvidence, write_evidence
 from provider_node.master_key import add_master_key_version, load_master_keys
 from provider_node.settings import ProviderSettings
 from provider_node.vault import open_vault
 from shared import cli
-from shared.client.provider import AuditEntry, NodeStatus, ProviderClient
+from shared.client.provider import AuditEntry, EvidenceKind, EvidencePiece, NodeStatus, ProviderClient
 from shared.errors import FailedPrecondition
 
 receipts = typer.Typer(help="Reads receipts.", no_args_is_help=True)
+evidence = typer.Typer(help="Writes down all that the node can prove.", no_args_is_help=True)
 outbox = typer.Typer(help="Sees to what waits for the regulator.", no_args_is_help=True)
 audit = typer.Typer(help="Shows who touched identities.", no_args_is_help=True)
 keys = typer.Typer(help="Writes down the network's public keys.", no_args_is_help=True)
 master_key = typer.Typer(help="Sees to the vault's master key.", no_args_is_help=True)
 
+Folder = Annotated[Path, typer.Option("--output", help="The folder to write; nothing may be there yet.")]
 Output = Annotated[Path | None, typer.Option(help="The file to write; stdout if left out.")]
 DESTINATION_COLUMNS = ("name", "queued", "parked", "oldest_time", "last_success_time", "attempts", "last_error")
+EVIDENCE_COLUMNS = ("path", "sent", "final", "refused", "waiting", "directives")
 AUDIT_COLUMNS = ("number", "time", "action", "reference", "purpose", "reader")
 
 
@@ -30,6 +35,7 @@ def mount(app: typer.Typer) -> None:
     """Adds these commands to the program."""
     app.command(epilog="Example: provider-node status --data wave")(status)
     app.add_typer(receipts, name="receipt")
+    app.add_typer(evidence, name="evidence")
     app.add_typer(outbox, name="outbox")
     app.add_typer(audit, name="audit")
     app.add_typer(keys, name="keys")
@@ -47,7 +53,9 @@ def status(data: DataFolder, as_json: AsJson = False) -> None:
         f" directory {found.directory_version}, policy {found.policy_version},"
         f" certificate until {found.certificate_expire_time:%Y-%m-%d %H:%M} UTC"
     )
-    typer.echo(_licence_line(found))
+    typer.echo(f"{found.state.name.lower()}; {_licence_line(found)}")
+    for warning in found.warnings:
+        typer.echo(f"{warning.rule}: {warning.mend}")
     if found.simulated_time is not None:
         typer.echo(f"its time is simulated: it takes it for {found.simulated_time:%Y-%m-%d %H:%M} UTC")
     rows = [row_of(destination) for destination in found.destinations]
@@ -57,8 +65,7 @@ def status(data: DataFolder, as_json: AsJson = False) -> None:
 def _licence_line(found: NodeStatus) -> str:
     if found.licence_end_time is None:
         return "no licence in the directory: have the nation enter it, nothing can be filed before"
-    line = f"licence {found.licence_number} until {found.licence_end_time:%Y-%m-%d %H:%M} UTC"
-    return f"{line}: ask for its renewal now" if found.licence_renewal_due else line
+    return f"licence {found.licence_number} until {found.licence_end_time:%Y-%m-%d %H:%M} UTC"
 
 
 @receipts.command("get", epilog="Example: provider-node receipt get --data wave 5f0c… --output wave.receipt")
@@ -71,6 +78,37 @@ def get_receipt(
     """Writes the receipt of a filing: the offline proof that it is in the regulator's log."""
     output.write_bytes(ask(data, lambda node: node.receipt(account_id, revision)))
     typer.echo(f"check it: filing-verify receipt {output} --keys KEYS")
+
+
+@receipts.command("export", epilog="Example: provider-node receipt export --data wave --output wave-receipts")
+def export_receipts(data: DataFolder, output: Folder, as_json: AsJson = False) -> None:
+    """Writes every receipt that the node has to a folder, each as a file for filing-verify, with the key ring."""
+    _export(data, output, (EvidenceKind.SENT, EvidenceKind.DIRECTIVE), as_json)
+
+
+@evidence.command("export", epilog="Example: provider-node evidence export --data wave --output wave-evidence")
+def export_evidence(data: DataFolder, output: Folder, as_json: AsJson = False) -> None:
+    """Writes all that the node can prove to a folder: what it stated, what was refused, and what regulators told it.
+
+    Check it: filing-verify evidence FOLDER --keys KEYS
+    """
+    _export(data, output, tuple(EvidenceKind), as_json)
+
+
+def _export(data: Path, output: Path, kinds: Sequence[EvidenceKind], as_json: bool) -> None:
+    target = output.absolute()
+
+    async def write(node: ProviderClient) -> WrittenEvidence:
+        key_ring = await node.key_ring()
+        with cli.progress("exporting evidence", None) as advance:
+
+            async def pieces() -> AsyncIterator[EvidencePiece]:
+                async for piece, _ in node.evidence():
+                    yield piece
+
+            return await write_evidence(pieces(), key_ring, target, kinds=kinds, advance=advance)
+
+    cli.print_rows([row_of(ask(data, write))], columns=EVIDENCE_COLUMNS, as_json=as_json)
 
 
 @outbox.command(epilog="Example: provider-node outbox replay --data wave 5f0c…")

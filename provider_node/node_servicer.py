@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 
 import grpc
 
-from provider_node.account_messages import status_to_wire
+from provider_node.account_messages import evidence_to_wire, status_to_wire
 from provider_node.accounts import Accounts
+from provider_node.evidence import EvidenceReader
 from provider_node.paging import DEFAULT_PAGE_SIZE, page_token, position_of
 from provider_node.status import StatusReader
 from provider_node.subject_messages import audit_entry_to_wire
@@ -23,7 +25,10 @@ NEWEST: Final = (2**62,)
 class NodeServicer(node_service_pb2_grpc.NodeServiceServicer):
     """Serves what concerns the node itself."""
 
-    def __init__(self, status: StatusReader, accounts: Accounts, vault: Vault, view: NetworkView) -> None:
+    def __init__(
+        self, status: StatusReader, accounts: Accounts, vault: Vault, view: NetworkView, evidence: EvidenceReader
+    ) -> None:
+        self._evidence = evidence
         self._status = status
         self._accounts = accounts
         self._vault = vault
@@ -53,3 +58,11 @@ class NodeServicer(node_service_pb2_grpc.NodeServiceServicer):
     async def GetKeyRing(self, request: pb.GetKeyRingRequest, context: Context) -> pb.GetKeyRingResponse:  # noqa: N802
         """Reads the public keys of the network's nodes."""
         return pb.GetKeyRingResponse(key_ring=self._view.key_ring().to_json())
+
+    async def ExportEvidence(  # noqa: N802
+        self, request: pb.ExportEvidenceRequest, context: Context
+    ) -> AsyncIterator[pb.ExportEvidenceResponse]:
+        """Streams all that the node can prove."""
+        total = await self._evidence.total()
+        async for page in self._evidence.pages():
+            yield pb.ExportEvidenceResponse(evidence=map(evidence_to_wire, page), total=total)

@@ -4,19 +4,23 @@ The provider opens every connection; nobody calls it. Whatever is heard from the
 there again. When the directory names another jurisdiction for the provider, the link is made anew to that regulator
 (Art. 3): what is on its way to the one before still arrives there (departures.py), and what that one still says of what
 was filed with it, directives and finality, is heard for ever.
+Proofs that filings are final are fetched beside (`finality`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 import structlog
 
 from provider_node.departures import Progress, advance, close_former, unsettled
 from provider_node.directives import DirectiveHandler, Directives
+from provider_node.finality import FinalityProofs
 from provider_node.standing import ReadStanding, Standing
-from shared.channel import Peer
+from shared.channel import Peer, translated
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
@@ -30,8 +34,14 @@ from shared.pb.filingnet.network.v1 import (
     follow_service_pb2_grpc,
     intake_service_pb2,
     intake_service_pb2_grpc,
+    witness_service_pb2,
+    witness_service_pb2_grpc,
 )
 from shared.trust.names import NATION, jurisdiction_of
+from shared.upkeep import for_ever
+
+PROOF_SECONDS: Final = 30.0
+"""Deadline of a call for proofs that filings are final."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +80,8 @@ class RegulatorLink:
         self._handlers = handlers or {}
         self._refusals = refusals
         self._worker: DeliveryWorker | None = None
+        self.refusal = ""
+        """Why the regulator refuses to be followed, "REASON: message"; empty while it does not."""
 
     def wake(self) -> None:
         """Tells the worker that something was queued."""
@@ -86,7 +98,7 @@ class RegulatorLink:
         self._worker = worker
         works = [
             worker.run(),
-            self._follow_directives(standing, standing.jurisdiction, peer, worker),
+            self._hear(standing, standing.jurisdiction, peer, worker),
             self._follow_documents(standing, peer, worker),
             self._until_moved(standing),
         ]
@@ -110,7 +122,7 @@ class RegulatorLink:
         workers = {name: self._make_worker(standing, jurisdiction_of(name), peers[name]) for name in standing.left}
         async with asyncio.TaskGroup() as group:
             for name, worker in workers.items():
-                group.create_task(self._follow_directives(standing, jurisdiction_of(name), peers[name], worker))
+                group.create_task(self._hear(standing, jurisdiction_of(name), peers[name], worker))
             for number in await self._database.read(lambda transaction: unsettled(transaction, standing)):
                 name = regulator_of(standing.former[number - 1])
                 if name in workers:
@@ -149,8 +161,15 @@ class RegulatorLink:
         route = Route(regulator_of(jurisdiction), jurisdiction, standing.name, self._key, self._view.key_ring)
         return DeliveryWorker(self._database, route, submit, self._clock, refusals=self._refusals)
 
+    async def _hear(self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker) -> None:
+        """Hears what a regulator says of what was filed with it: directives, and proofs that filings are final."""
+        finality = FinalityProofs(self._database, jurisdiction, self._view.key_ring, self._clock)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_directives(standing, jurisdiction, peer, worker, finality))
+            group.create_task(for_ever("proofs of finality", partial(finality.run, partial(_ask_for_proofs, peer))))
+
     async def _follow_directives(
-        self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker
+        self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker, finality: FinalityProofs
     ) -> None:
         directives = Directives(self._database, standing.name, jurisdiction, self._view.key_ring, self._handlers)
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
@@ -161,10 +180,16 @@ class RegulatorLink:
             return stream
 
         async def take(page: follow_service_pb2.FollowDirectivesResponse) -> None:
+            await paused("")
             worker.peer_spoke()
             await directives.take(page)
+            finality.heard()
 
-        await follow("directives", open_stream, take)
+        async def paused(reason: str) -> None:
+            if jurisdiction == standing.jurisdiction:
+                self.refusal = reason
+
+        await follow("directives", open_stream, take, on_error=paused)
 
     async def _follow_documents(self, standing: Standing, peer: Peer, worker: DeliveryWorker) -> None:
         nation = self._peer(NATION)
@@ -199,6 +224,13 @@ class RegulatorLink:
                 log.info("jurisdiction_changed", before=standing.jurisdiction, now=now.jurisdiction)
                 return
             await ticket.wait()
+
+
+async def _ask_for_proofs(
+    peer: Peer, request: witness_service_pb2.ProveFinalRequest
+) -> witness_service_pb2.ProveFinalResponse:
+    stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
+    return await translated(stub.ProveFinal(request, timeout=PROOF_SECONDS))
 
 
 class _Turn:

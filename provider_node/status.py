@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from typing import Final
 
-from provider_node.licence_watch import renewal_due
-from provider_node.standing import ReadStanding
+from provider_node.licence_watch import licence_warning, renewal_due
+from provider_node.standing import ReadStanding, Standing
 from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.delivery.outbox import DestinationStatus, destination_statuses
+from shared.errors import Violation
 from shared.network import NetworkView
+from shared.provisions.filings import ProviderState
 from shared.provisions.licences import Licence
 from shared.simulated_clock import simulated_time
+
+NODE_DENIED: Final = "NODE_DENIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,11 @@ class NodeStatus:
 
     Attributes:
         accounts: how many there are at this node.
+        state: whether the provider may take part, by the newest directory held.
         licence: None where the directory has none (Art. 4).
         licence_renewal_due: whether it is time to ask for its renewal.
         simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
+        warnings: what keeps the provider from filing, or soon will, each with the mend.
     """
 
     name: str
@@ -39,6 +46,8 @@ class NodeStatus:
     licence: Licence | None
     licence_renewal_due: bool
     simulated_time: datetime | None
+    state: ProviderState
+    warnings: Sequence[Violation]
 
 
 class StatusReader:
@@ -49,6 +58,7 @@ class StatusReader:
         view: the documents it holds.
         standing: reads its standing.
         certificate_expire_time: reads when its certificate ends.
+        refusal: reads why its regulator refuses to be followed, "REASON: message"; empty where it does not.
         clock: tells the time.
     """
 
@@ -58,8 +68,10 @@ class StatusReader:
         view: NetworkView,
         standing: ReadStanding,
         certificate_expire_time: Callable[[], datetime],
+        refusal: Callable[[], str],
         clock: Clock,
     ) -> None:
+        self._refusal = refusal
         self._database = database
         self._view = view
         self._standing = standing
@@ -88,4 +100,29 @@ class StatusReader:
             licence=standing.licence,
             licence_renewal_due=renewal_due(standing, self._clock()),
             simulated_time=simulated_time(self._clock),
+            state=standing.state,
+            warnings=warnings(standing, self._refusal(), self._clock()),
         )
+
+
+def warnings(standing: Standing, refusal: str, now: datetime) -> list[Violation]:
+    """Says what keeps a provider from filing, or soon will, and what to do about it (Art. 4).
+
+    Args:
+        standing: the provider's.
+        refusal: why its regulator refuses to be followed, "REASON: message". A denied provider hears of it only so:
+            nobody sends it the directory that says it.
+        now: aware.
+
+    Returns:
+        The warnings, the gravest first; none where all is well.
+    """
+    found = []
+    if standing.state is ProviderState.DENIED or refusal.startswith(NODE_DENIED):
+        mend = "ask the nation's office why, and have it activate this node: until then every call of it is refused"
+        found.append(Violation("provider.state", NODE_DENIED, mend))
+    elif standing.state is ProviderState.SUSPENDED:
+        mend = "settle the suspension with the nation's office: what waits is delivered afterwards"
+        found.append(Violation("provider.state", "PROVIDER_SUSPENDED", mend))
+    licence = licence_warning(standing, now)
+    return [*found, licence] if licence is not None else found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -45,6 +46,11 @@ from shared.provisions.verification import IdentityVerifier, OrganisationIdentit
 REFERENCE_BYTES: Final = 16
 
 T = TypeVar("T")
+
+
+_METHOD: Final = re.compile(r"[a-z][a-z_.-]{0,39}")
+UNNAMED_METHOD: Final = "unnamed"
+"""Stands in the audit trail where a verifier's name for what it did is none: small letters, dots and dashes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,7 @@ class Subjects:
             check_etag(etag, subject.version, "subject")
             verification = await self._verify(identity, subject.kind)
             now = self._clock()
-            async with self._staged(reference, identity, now) as version:
+            async with self._staged(reference, identity, now, verification) as version:
 
                 def work(transaction: Transaction) -> Subject:
                     current = _read_for_change(transaction, reference, etag)
@@ -278,7 +284,7 @@ class Subjects:
 
     async def _store_new(self, registration: Registration, verification: Verification, request: Request) -> Subject:
         reference, now = os.urandom(REFERENCE_BYTES), self._clock()
-        async with self._staged(reference, registration.identity, now) as version:
+        async with self._staged(reference, registration.identity, now, verification) as version:
             uscc, organisation_name = _public_part(registration.identity)
             subject = Subject(
                 reference=reference,
@@ -301,15 +307,17 @@ class Subjects:
             return await self._database.write(work)
 
     @asynccontextmanager
-    async def _staged(self, reference: bytes, identity: Identity, now: datetime) -> AsyncIterator[int]:
+    async def _staged(
+        self, reference: bytes, identity: Identity, now: datetime, verification: Verification
+    ) -> AsyncIterator[int]:
         with self._marked_under_way(reference):
             try:
-                version = await self._vault.stage(reference, identity, now)
+                version = await self._vault.stage(reference, identity, now, _method_of(verification))
             except AlreadyExists:
                 # It may be known only from a change that was cut short.
                 if not await self.settle_left_overs():
                     raise
-                version = await self._vault.stage(reference, identity, now)
+                version = await self._vault.stage(reference, identity, now, _method_of(verification))
             try:
                 yield version
             finally:
@@ -346,6 +354,11 @@ def _public_part(identity: Identity) -> tuple[str, str]:
     if isinstance(identity, PersonIdentity):
         return "", ""
     return identity.uscc, identity.organisation_name
+
+
+def _method_of(verification: Verification) -> str:
+    # A verifier of the provider's own says what it likes; the trail holds no identity, whatever that is.
+    return verification.method if _METHOD.fullmatch(verification.method) else UNNAMED_METHOD
 
 
 def _read_for_change(transaction: Transaction, reference: bytes, etag: str) -> Subject:

@@ -85,13 +85,14 @@ class Vault:
             return self.index.organisation(identity.uscc)
         return self.index.person(identity.id_number)
 
-    async def stage(self, reference: bytes, identity: Identity, now: datetime) -> int:
+    async def stage(self, reference: bytes, identity: Identity, now: datetime, method: str = "") -> int:
         """Stores an identity under a new data key, beside the subject's present one if there is one.
 
         Args:
             reference: The subject, 16 bytes.
             identity: Already verified.
             now: For the audit trail.
+            method: The verifier's name for what it did, for the audit trail.
 
         Returns:
             The key version that the node's database is to name.
@@ -111,7 +112,7 @@ class Vault:
             _insert_identity(files, reference, version, data_key, identity)
             files.execute("INSERT INTO blind_index VALUES (?, ?, ?)", (token, reference, version))
             _mark(files, reference)
-            _audit(files, now, "staged", reference)
+            _audit(files, now, "staged", reference, method)
             return version
 
         return await self._thread.run(work)

@@ -15,7 +15,9 @@ import typer
 from regulator_node import (
     commands_cases,
     commands_filings,
+    commands_fsck,
     commands_labels,
+    commands_log,
     commands_network,
     commands_records,
     commands_stopped,
@@ -133,8 +135,10 @@ def serve(data: DataFolder) -> None:
 
 commands_network.mount(app)
 commands_stopped.mount(app)
+commands_fsck.mount(app)
 app.add_typer(commands_filings.filings_app, name="filings")
 app.add_typer(commands_labels.labels_app, name="labels")
+app.add_typer(commands_log.log_app, name="log")
 commands_cases.mount(app, commands_network.audit_app)
 app.add_typer(commands_records.records_app, name="records")
 app.add_typer(commands_labels.public_app, name="public")

@@ -16,7 +16,7 @@ from regulator_node.audit import Audit
 from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
 from regulator_node.enrolments import Enrolments
-from regulator_node.filing_servicer import FilingServicer, FilingUses
+from regulator_node.filing_servicer import ROW_BY_ROW, FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
 from regulator_node.intake import Intake
@@ -26,6 +26,7 @@ from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
+from regulator_node.log_servicer import LogServicer
 from regulator_node.nation_documents import NationDocuments
 from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
@@ -58,6 +59,7 @@ from shared.pb.filingnet.regulator.v1 import (
     escalation_service_pb2_grpc,
     filing_service_pb2_grpc,
     label_service_pb2_grpc,
+    log_service_pb2_grpc,
     network_service_pb2_grpc,
     public_service_pb2_grpc,
     record_service_pb2_grpc,
@@ -226,7 +228,7 @@ class Regulator:
             local_role=Role.OPERATOR,
             officer_tokens=self._officers.caller,
         )
-        server = NodeServer(authenticator, methods=_methods_at(parts.settings.name))
+        server = NodeServer(authenticator, methods=_methods_at(parts.settings.name), unvalidated=ROW_BY_ROW)
         server.add(intake_service_pb2_grpc.add_IntakeServiceServicer_to_server, self._intake)
         server.add(
             follow_service_pb2_grpc.add_FollowServiceServicer_to_server,
@@ -234,7 +236,7 @@ class Regulator:
         )
         server.add(
             witness_service_pb2_grpc.add_WitnessServiceServicer_to_server,
-            WitnessServicer(parts.database, self._witness, parts.view, parts.log_changes),
+            WitnessServicer(parts.database, jurisdiction, self._witness, parts.view, parts.log_changes),
         )
         if self._office is not None:
             server.add(
@@ -245,6 +247,9 @@ class Regulator:
             network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
         )
         server.add(filing_service_pb2_grpc.add_FilingServiceServicer_to_server, self._make_filing_servicer())
+        server.add(
+            log_service_pb2_grpc.add_LogServiceServicer_to_server, LogServicer(parts.database, jurisdiction, self.audit)
+        )
         server.add(label_service_pb2_grpc.add_LabelServiceServicer_to_server, self._make_label_servicer())
         server.add(escalation_service_pb2_grpc.add_EscalationServiceServicer_to_server, self._cases.servicer)
         server.add(
@@ -327,7 +332,7 @@ class Regulator:
         if self._parts.settings.is_nation:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:
-            upkeep["nation"] = partial(follow_nation, following)
+            upkeep["nation"] = partial(follow_nation, following, self._witness)
             upkeep["own log"] = self._guard.ask_until_answered
         return upkeep
 

@@ -13,14 +13,25 @@ from regulator_node.review import Outcome, Verdict, VerdictResult
 from regulator_node.statistics import STATE_NAMES, Count
 from shared.clock import from_micros
 from shared.identifiers import id_text
+from shared.pb.filingnet.network.v1 import decision_pb2
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2 as wire
 from shared.provisions.subjects import SubjectKind
+from shared.validation import field_violations, validate
 
 VERDICTS_A_LINE: Final = 3
 """Verdicts of the longest names that fit into the 500 characters of an audit entry's detail."""
 
 _SECOND: Final = 1_000_000
 _OUTCOMES: Final = {int(outcome): outcome.name.lower() for outcome in Outcome}
+
+
+_SOUND: Final = wire.FilingVerdict(
+    provider="provider/any",
+    account_id="00000000-0000-4000-8000-000000000000",
+    revision=1,
+    outcome=decision_pb2.DECISION_OUTCOME_ACCEPTED,
+)
+"""Stands for each verdict while the request around them is checked."""
 
 
 def filter_from_wire(message: wire.FilingFilter) -> FilingFilter:
@@ -56,13 +67,15 @@ def describe(given: FilingFilter) -> str:
     return " ".join(f"{name} {value}" for name, value in values.items()) or "all"
 
 
-def describe_verdicts(request_id: str, verdicts: Sequence[Verdict]) -> list[str]:
+def describe_verdicts(request_id: str, verdicts: Sequence[Verdict], malformed: int = 0) -> list[str]:
     """Says in some lines who decided what, as the audit keeps it: the log names the regulator and not the officer."""
     said = [
         f"{_OUTCOMES[verdict.outcome]} {verdict.provider}/{verdict.account_id} revision {verdict.revision}"
         f" {verdict.reason}".rstrip()
         for verdict in verdicts
     ]
+    if malformed:
+        said.append(f"{malformed} that break the contract")
     return [
         f"request {request_id}: {', '.join(said[start : start + VERDICTS_A_LINE])}"
         for start in range(0, len(said), VERDICTS_A_LINE)
@@ -114,21 +127,42 @@ def counts_to_wire(counts: Iterable[Count]) -> wire.GetStatisticsResponse:
     return wire.GetStatisticsResponse(rows=[wire.StatisticsRow(keys=row.keys, count=row.count) for row in counts])
 
 
-def verdicts_from_wire(messages: Iterable[wire.FilingVerdict]) -> list[Verdict]:
-    """Reads verdicts that their validation rules passed."""
-    return [
-        Verdict(
-            provider=message.provider,
-            account_id=message.account_id,
-            revision=message.revision,
-            outcome=Outcome(message.outcome),
-            reason=message.reason,
-            fields=tuple(message.fields),
-            note=message.note,
-            etag=message.etag,
-        )
-        for message in messages
-    ]
+def split_verdicts(request: wire.DecideFilingsRequest) -> tuple[list[Verdict], dict[int, VerdictResult]]:
+    """Reads the verdicts of a request that keep the contract, and refuses each of the others by itself.
+
+    Args:
+        request: not checked before.
+
+    Returns:
+        The verdicts that keep it, in order; and the refusals of the others by their place in the request. A refusal
+        names field and rule and never repeats a value.
+
+    Raises:
+        InvalidInput: FIELD_VIOLATIONS, the request around the verdicts breaks the contract.
+    """
+    validate(wire.DecideFilingsRequest(request_id=request.request_id, verdicts=[_SOUND] * len(request.verdicts)))
+    sound, refused = [], {}
+    for place, message in enumerate(request.verdicts):
+        violations = field_violations(message)
+        if violations:
+            mends = "; ".join(f"{each.field}: {each.mend}" for each in violations)
+            refused[place] = VerdictResult("FIELD_VIOLATIONS", mends[:300])
+        else:
+            sound.append(_verdict_of(message))
+    return sound, refused
+
+
+def _verdict_of(message: wire.FilingVerdict) -> Verdict:
+    return Verdict(
+        provider=message.provider,
+        account_id=message.account_id,
+        revision=message.revision,
+        outcome=Outcome(message.outcome),
+        reason=message.reason,
+        fields=tuple(message.fields),
+        note=message.note,
+        etag=message.etag,
+    )
 
 
 def results_to_wire(results: Iterable[VerdictResult]) -> wire.DecideFilingsResponse:

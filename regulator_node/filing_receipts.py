@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from regulator_node.log import read_receipt
+from regulator_node.log_proofs import read_best_receipt
 from shared.database import Database, Transaction
 from shared.errors import NotFound
 
@@ -23,7 +23,7 @@ class FilingReceipts:
         self._database = database
 
     async def read(self, jurisdiction: str, log_index: int) -> bytes:
-        """Reads the receipt of one entry, to be verified offline by `filing-verify`.
+        """Reads the receipt of one entry, to be verified offline by `filing-verify`: with cosignatures once it is final.
 
         Args:
             jurisdiction: whose log.
@@ -48,4 +48,4 @@ def _read(transaction: Transaction, jurisdiction: str, log_index: int) -> bytes:
     )
     if forwarded:
         return bytes(forwarded[0][0])
-    return read_receipt(transaction, jurisdiction, log_index)
+    return read_best_receipt(transaction, jurisdiction, log_index)

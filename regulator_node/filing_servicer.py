@@ -24,7 +24,7 @@ from regulator_node.filing_mapping import (
     filter_from_wire,
     order_from_wire,
     results_to_wire,
-    verdicts_from_wire,
+    split_verdicts,
 )
 from regulator_node.filing_receipts import FilingReceipts
 from regulator_node.history import FilingHistory
@@ -35,6 +35,9 @@ from shared.database import Database
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2 as wire
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2_grpc
 from shared.server import current_caller, recheck_caller
+
+ROW_BY_ROW: Final = frozenset({"/filingnet.regulator.v1.FilingService/DecideFilings"})
+"""Methods whose requests are checked row by row: one bad row never fails the rest."""
 
 SERVICE: Final = "/filingnet.regulator.v1.FilingService/"
 
@@ -131,12 +134,14 @@ class FilingServicer(filing_service_pb2_grpc.FilingServiceServicer):
     async def DecideFilings(  # noqa: N802
         self, request: wire.DecideFilingsRequest, context: grpc.aio.ServicerContext
     ) -> wire.DecideFilingsResponse:
-        """Decides on filings."""
+        """Decides on filings; a verdict that breaks the contract is refused by itself."""
         del context
-        verdicts = verdicts_from_wire(request.verdicts)
-        details = describe_verdicts(request.request_id, verdicts)
+        sound, refused = split_verdicts(request)
+        details = describe_verdicts(request.request_id, sound, len(refused))
         await asyncio.gather(*(self._record("DecideFilings", detail) for detail in details))
-        return results_to_wire(await self._uses.review.decide(request.request_id, current_caller().name, verdicts))
+        results = iter(await self._uses.review.decide(request.request_id, current_caller().name, sound))
+        places = range(len(request.verdicts))
+        return results_to_wire(refused[place] if place in refused else next(results) for place in places)
 
     async def GetReceipt(  # noqa: N802
         self, request: wire.GetReceiptRequest, context: grpc.aio.ServicerContext

@@ -1,6 +1,7 @@
 """Which streams this regulator follows, kept in step with the directory.
 
-A province follows the nation: its documents, and what was filed elsewhere for subjects of its region (Art. 3). The
+A province follows the nation: its documents, and what was filed elsewhere for subjects of its region (Art. 3); and it
+cosigns the nation's log (`nation_witness`). The
 nation follows the log of every province: it begins with one when the directory first names it and stops when it is
 denied. After what a follower stored, the nation cosigns the province's newest verified checkpoint and hands it back; if
 the province is away then, it gets the newest one with the next page.
@@ -15,13 +16,16 @@ from functools import partial
 
 import structlog
 
+from regulator_node.nation_witness import witness_nation
 from regulator_node.replication import LogCopy, RegionCopy
-from regulator_node.witness import Witness
+from regulator_node.witness import Witness, keep_cosigned
 from shared.changes import Changes
 from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import Database, Transaction
 from shared.delivery.follow import Stream, follow
+from shared.evidence.checkpoints import Checkpoint
+from shared.evidence.notes import parse_note
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     directory_pb2,
@@ -58,12 +62,14 @@ class Following:
     clock: Clock
 
 
-async def follow_nation(following: Following) -> None:
-    """Follows the nation as a province does, until cancelled.
+async def follow_nation(following: Following, witness: Witness) -> None:
+    """Follows the nation as a province does, and cosigns its log, until cancelled.
 
     Args:
         following: what to work with.
+        witness: cosigns what was verified.
     """
+    heard = asyncio.Event()
     peer = following.peer(NATION)
     region = RegionCopy(following.database, lambda: following.view.directory, following.clock)
 
@@ -75,6 +81,7 @@ async def follow_nation(following: Following) -> None:
 
     async def store_documents(page: follow_service_pb2.FollowDocumentsResponse) -> None:
         await following.view.install(page.documents)
+        heard.set()
 
     async def open_region() -> Stream[follow_service_pb2.FollowRegionResponse]:
         request = follow_service_pb2.FollowRegionRequest(cursor=await region.cursor())
@@ -90,6 +97,7 @@ async def follow_nation(following: Following) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(follow("documents", open_documents, store_documents))
             group.create_task(follow("region", open_region, store_region))
+            group.create_task(witness_nation(following.database, following.view, witness, peer, heard))
     finally:
         await peer.close()
 
@@ -162,6 +170,9 @@ async def _hand_back_for_ever(
         head = note.partition(b"\n\n")[0] if note else b""
         if note is None or head == handed:
             continue
+        # Kept before it is handed over: receipts out of the copy show it too.
+        size = Checkpoint.decode(parse_note(note).text).size
+        await following.database.write(partial(_keep, jurisdiction_of(name), size, note))
         stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
         request = witness_service_pb2.SubmitCosignatureRequest(checkpoint=note)
         try:
@@ -169,6 +180,10 @@ async def _hand_back_for_ever(
             handed = head
         except RemoteError as error:
             log.info("cosignature_not_taken", node=name, reason=error.reason)
+
+
+def _keep(jurisdiction: str, size: int, note: bytes, transaction: Transaction) -> None:
+    keep_cosigned(transaction, jurisdiction, size, note)
 
 
 def _stub(peer: Peer) -> follow_service_pb2_grpc.FollowServiceStub:

@@ -24,7 +24,7 @@ from shared.evidence.checkpoints import Checkpoint, sign_checkpoint
 from shared.evidence.keys import SigningKey
 from shared.evidence.names import log_origin
 from shared.evidence.ranges import CompactRange
-from shared.evidence.receipts import build_receipt
+from shared.evidence.receipts import Finality, build_receipt
 from shared.identifiers import id_bytes, new_entry_id
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
 
@@ -349,8 +349,10 @@ def _run_from_row(transaction: Transaction, jurisdiction: str, row: tuple[Any, .
     return run
 
 
-def read_receipt(transaction: Transaction, jurisdiction: str, log_index: int) -> bytes:
-    """Builds the receipt of one entry: the same bytes for ever.
+def read_receipt(
+    transaction: Transaction, jurisdiction: str, log_index: int, finality: Finality | None = None
+) -> bytes:
+    """Builds the receipt of one entry: the same bytes for ever, or with a cosigned checkpoint to lead to.
 
     Raises:
         NotFound when the index is not in the log.
@@ -375,6 +377,7 @@ def read_receipt(transaction: Transaction, jurisdiction: str, log_index: int) ->
         batch_signature=bytes(signature),
         batch_leaf_hashes=bytes(leaf_hashes),
         batch_index=offset if indexes is None else _unpack_indexes(indexes)[offset],
+        finality=finality,
     )
 
 

@@ -42,7 +42,13 @@ class Witness:
         checkpoint = read_checkpoint(transaction, jurisdiction)
         if not checkpoint or not log_size(transaction, jurisdiction):
             return None
-        return sign_cosignature(checkpoint, self._log.node_name, self._log.key, self._clock())
+        return self.cosigned(checkpoint)
+
+    def cosigned(self, checkpoint: bytes) -> bytes:
+        """Adds this regulator's cosignature to a checkpoint that the caller verified; other cosignatures are left off."""
+        text, _, lines = checkpoint.partition(b"\n\n")
+        keeper = text + b"\n\n" + lines.split(b"\n")[0] + b"\n"
+        return sign_cosignature(keeper, self._log.node_name, self._log.key, self._clock())
 
     def store_cosignature(self, transaction: Transaction, checkpoint: bytes, keys: KeyRing, caller: str) -> int:
         """Keeps a checkpoint of the own log that another regulator cosigned, if it is newer than the one kept.
@@ -67,13 +73,24 @@ class Witness:
         witnesses = {cosignature.name for cosignature in head.cosignatures} - {regulator_of(own)}
         if caller not in witnesses:
             raise _wrong("the checkpoint does not carry the caller's own cosignature")
-        size = head.checkpoint.size
-        transaction.execute(
-            "UPDATE log SET cosigned_size = ?, cosigned_checkpoint = ?"
-            " WHERE jurisdiction = ? AND cosigned_size < ? AND size >= ?",
-            (size, checkpoint, own, size, size),
-        )
+        keep_cosigned(transaction, own, head.checkpoint.size, checkpoint)
         return read_cosigned(transaction, own)[0]
+
+
+def keep_cosigned(transaction: Transaction, jurisdiction: str, size: int, checkpoint: bytes) -> None:
+    """Keeps a cosigned checkpoint of a log, the own one or a copy, if it is newer than the one kept.
+
+    Args:
+        transaction: a write.
+        jurisdiction: whose log.
+        size: number of entries that the checkpoint covers.
+        checkpoint: a signed note, verified before.
+    """
+    transaction.execute(
+        "UPDATE log SET cosigned_size = ?, cosigned_checkpoint = ?"
+        " WHERE jurisdiction = ? AND cosigned_size < ? AND size >= ?",
+        (size, checkpoint, jurisdiction, size, size),
+    )
 
 
 def read_cosigned(transaction: Transaction, jurisdiction: str) -> tuple[int, bytes]:

@@ -7,6 +7,7 @@ node's own programs call its local API by a Unix socket. Errors come back as `Re
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ __all__ = [
     "local_channel",
     "officer_channel",
     "remote_error",
+    "socket_address",
     "translated",
     "translated_stream",
 ]
@@ -33,19 +35,34 @@ __all__ = [
 NATION_HOST: Final = tls_host(NATION)
 """Name in the certificate of the nation's node."""
 
+_HOST_AND_PORT: Final = re.compile(r"[^/]+:[0-9]{1,5}|(dns|ipv4|ipv6):.+")
+
 _Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
+
+
+def socket_address(target: str | Path) -> str:
+    """Tells a Unix socket from a host.
+
+    Args:
+        target: path of a Unix socket, absolute or relative, with or without "unix:"; or "host:port".
+
+    Returns:
+        "unix:" and the socket's absolute path, which holds wherever the process goes; empty for "host:port".
+    """
+    given = os.fspath(target)
+    if isinstance(target, str) and not given.startswith(UNIX) and _HOST_AND_PORT.fullmatch(given):
+        return ""
+    return f"{UNIX}{os.path.abspath(given.removeprefix(UNIX))}"
 
 
 def local_channel(target: str | Path, token: str = "") -> grpc.aio.Channel:
     """Returns a channel to a local API, without TLS.
 
     Args:
-        target: path of a Unix socket, "unix:/path", or "host:port".
+        target: path of a Unix socket, absolute or relative, with or without "unix:"; or "host:port".
         token: bearer token, where the API asks for one; empty for none.
     """
-    address = os.fspath(target)
-    if address.startswith("/"):
-        address = f"{UNIX}{address}"
+    address = socket_address(target) or os.fspath(target)
     keep_event_engine()
     return grpc.aio.insecure_channel(
         address, options=channel_options(address), interceptors=[each(token) for each in _BEARERS] if token else None

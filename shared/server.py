@@ -20,6 +20,8 @@ from shared.event_engine import keep_event_engine
 from shared.health import HealthServicer
 from shared.interceptors import DEADLINE_SECONDS, Bounds, CallChain, behaviour_of
 from shared.listening import UNIX, bind, remove_socket
+from shared.reflection import SERVICES as REFLECTION
+from shared.reflection import describe_reflection
 from shared.trust.authentication import Authenticator
 from shared.trust.callers import Role
 from shared.trust.methods import METHODS
@@ -32,9 +34,6 @@ MAX_STREAMS: Final = 20_000
 
 SPARE_CALLS: Final = 64
 """Calls beyond the bounds that gRPC still hands over, to be refused with a reason."""
-
-REFLECTION: Final = ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME)
-"""Both versions of the reflection service: what clients ask for first, and what older ones know."""
 
 ENDLESS: Final = frozenset(
     {
@@ -136,6 +135,7 @@ class NodeServer:
         """Starts to answer; the health service says NOT_SERVING until `set_serving(True)`."""
         self._health.add_services(self._services)
         self.add(health_pb2_grpc.add_HealthServicer_to_server, self._health)
+        describe_reflection()
         servicer = reflection.aio.ReflectionServicer([*self._services, *REFLECTION])
         self.add(reflection_pb2_grpc.add_ServerReflectionServicer_to_server, servicer)
         await self._server.start()

@@ -20,9 +20,10 @@ from typing import Any, ClassVar, Final
 
 import grpc
 
-from shared.channel import NATION_HOST, local_channel, officer_channel, translated
+from shared.channel import NATION_HOST, local_channel, officer_channel, socket_address, translated
 from shared.client.connection import Connection
 from shared.client.export_stream import PATIENCE_SECONDS, ExportStream
+from shared.client.log_calls import LogCalls, LogHead, LogPage
 from shared.client.network_calls import PAGE_ROWS, NetworkCalls
 from shared.client.officer_case_types import (
     Case,
@@ -92,7 +93,6 @@ from shared.client.officer_types import (
 )
 from shared.client.records import RecordCalls
 from shared.errors import InvalidInput, Violation
-from shared.listening import UNIX
 from shared.pb.filingnet.regulator.v1 import (
     filing_service_pb2,
     filing_service_pb2_grpc,
@@ -136,6 +136,8 @@ __all__ = [
     "LabelVerdictResult",
     "Licence",
     "LicenceState",
+    "LogHead",
+    "LogPage",
     "Measure",
     "MeasureAction",
     "MeasureFilter",
@@ -172,7 +174,7 @@ MOST_VERDICTS: Final = 500
 ALL: Final = FilingFilter()
 
 
-class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls):
+class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls, LogCalls):
     """Calls a regulator's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:
@@ -197,12 +199,13 @@ class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls):
         certificate: tuple[str, str] | None = None,
         timeout_seconds: float = CALL_SECONDS,
     ) -> None:
-        address = os.fspath(target)
+        local = socket_address(target)
+        address = local or os.fspath(target)
         host = tls_host(server_name) if "/" in server_name else server_name or NATION_HOST
 
         def open_channel() -> grpc.aio.Channel:
-            if address.startswith(("/", UNIX)):
-                return local_channel(address)
+            if local:
+                return local_channel(local)
             return officer_channel(address, ca, token, host, certificate=certificate)
 
         super().__init__(Connection(open_channel, timeout_seconds))

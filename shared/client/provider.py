@@ -24,8 +24,9 @@ from typing import Any, ClassVar, Final
 
 import grpc
 
-from shared.channel import local_channel, officer_channel, translated
-from shared.client.connection import Client, Connection
+from shared.channel import local_channel, officer_channel, socket_address, translated
+from shared.client.connection import Connection
+from shared.client.provider_evidence import EvidenceCalls
 from shared.client.provider_import import send_import
 from shared.client.provider_labels import LabelCalls
 from shared.client.provider_mapping import (
@@ -43,6 +44,8 @@ from shared.client.provider_types import (
     Account,
     Agreement,
     AuditEntry,
+    EvidenceKind,
+    EvidencePiece,
     FilingStatus,
     ImportResult,
     ImportRow,
@@ -74,6 +77,8 @@ __all__ = [
     "Agreement",
     "AgreementSignature",
     "AuditEntry",
+    "EvidenceKind",
+    "EvidencePiece",
     "FilingState",
     "FilingStatus",
     "ImportResult",
@@ -96,11 +101,11 @@ Identity = PersonIdentity | OrganisationIdentity
 Signed = Agreement | AgreementSignature
 
 
-class ProviderClient(Client, LabelCalls, ReportCalls, RecordCalls):
+class ProviderClient(EvidenceCalls, LabelCalls, ReportCalls, RecordCalls):
     """Calls a provider's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:
-        target: "unix:/path/backend.sock", the socket's path, or "host:port".
+        target: path of the node's socket, absolute or relative, with or without "unix:"; or "host:port".
         token: bearer token of the local API on host:port; empty for a Unix socket.
         ca_pem: where the local API speaks TLS, the CA certificates of the network, or of the provider's own CA where
             the node listens with a certificate of that one; empty where it does not.
@@ -123,7 +128,7 @@ class ProviderClient(Client, LabelCalls, ReportCalls, RecordCalls):
         certificate: tuple[str, str] | None = None,
         timeout_seconds: float = CALL_SECONDS,
     ) -> None:
-        address = os.fspath(target)
+        address = os.fspath(target) if ca_pem else socket_address(target) or os.fspath(target)
 
         def open_channel() -> grpc.aio.Channel:
             if ca_pem:

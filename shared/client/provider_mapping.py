@@ -13,6 +13,8 @@ from shared.client.provider_types import (
     Agreement,
     AuditEntry,
     Destination,
+    EvidenceKind,
+    EvidencePiece,
     FilingStatus,
     ImportFailure,
     ImportRow,
@@ -26,7 +28,7 @@ from shared.pb.filingnet.network.v1 import evidence_pb2
 from shared.pb.filingnet.provider.v1 import account_service_pb2, node_service_pb2, subject_service_pb2
 from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.agreements import AgreementSignature
-from shared.provisions.filings import FilingAction
+from shared.provisions.filings import FilingAction, ProviderState
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.verification import OrganisationIdentity, PersonIdentity
 
@@ -123,6 +125,22 @@ def status_from_wire(message: node_service_pb2.GetStatusResponse) -> NodeStatus:
         licence_end_time=_optional_time(message, "licence_end_time"),
         licence_renewal_due=message.licence_renewal_due,
         simulated_time=_optional_time(message, "simulated_time"),
+        state=ProviderState(message.state),
+        licence_start_time=_optional_time(message, "licence_start_time"),
+        warnings=tuple(Violation(each.field, each.rule, each.mend) for each in message.warnings),
+    )
+
+
+def evidence_from_wire(message: node_service_pb2.Evidence) -> EvidencePiece:
+    """Reads one piece of evidence."""
+    return EvidencePiece(
+        EvidenceKind(message.kind),
+        message.entry_id,
+        message.account_id,
+        message.sequence,
+        message.entry,
+        message.proof,
+        message.final,
     )
 
 

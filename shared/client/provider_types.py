@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 
 from shared.errors import Violation
 from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.agreements import AgreementSignature
-from shared.provisions.filings import FilingAction
+from shared.provisions.filings import FilingAction, ProviderState
 from shared.provisions.subjects import SubjectKind
 
 
@@ -153,6 +154,9 @@ class NodeStatus:
         licence_end_time: when it lapses; None without one.
         licence_renewal_due: whether it is time to ask for its renewal; also after it lapsed.
         simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
+        state: whether the provider may take part, by the newest directory that the node holds.
+        licence_start_time: when the licence begins to hold; None without one.
+        warnings: what keeps the provider from filing, or soon will: rule is a stable reason, mend says what to do.
     """
 
     name: str
@@ -167,6 +171,41 @@ class NodeStatus:
     licence_end_time: datetime | None
     licence_renewal_due: bool
     simulated_time: datetime | None
+    state: ProviderState
+    licence_start_time: datetime | None
+    warnings: tuple[Violation, ...]
+
+
+class EvidenceKind(IntEnum):
+    """What a piece of evidence is about, with the numbers of the wire."""
+
+    SENT = 1
+    REFUSED = 2
+    WAITING = 3
+    DIRECTIVE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePiece:
+    """What the node can prove of one entry.
+
+    Attributes:
+        kind: what it is about.
+        entry_id: the entry's, a UUID.
+        account_id: empty where it is about the provider itself.
+        sequence: place in the stream to the regulator, from 1; 0 for a directive.
+        entry: exact bytes.
+        proof: a receipt, or a signed refusal; empty for what nobody acknowledged yet.
+        final: whether the receipt shows that another regulator cosigned.
+    """
+
+    kind: EvidenceKind
+    entry_id: str
+    account_id: str
+    sequence: int
+    entry: bytes
+    proof: bytes
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +215,7 @@ class AuditEntry:
     Attributes:
         number: counts the entries, from 1; a gap would show a removed one.
         action: "staged", "read" or "deleted"; "words_read" where the reference is a report.
-        purpose: a code, when it was read.
+        purpose: a code, when it was read; the verifier's name for what it did, when it was staged.
         reader: the backend's own name for its operator, when it was read.
     """
 

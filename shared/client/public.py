@@ -18,11 +18,10 @@ from typing import Any, Final, Self
 
 import grpc
 
-from shared.channel import NATION_HOST, local_channel, officer_channel
+from shared.channel import NATION_HOST, local_channel, officer_channel, socket_address
 from shared.client.connection import Connection
 from shared.client.officer_label_types import CheckedLabel, LabelScope, LabelStanding
 from shared.client.officer_mapping import time_from_wire
-from shared.listening import UNIX
 from shared.pb.filingnet.regulator.v1 import public_service_pb2, public_service_pb2_grpc
 from shared.trust.names import tls_host
 
@@ -62,12 +61,13 @@ class PublicClient:
     def __init__(
         self, target: str | Path, *, ca: str = "", server_name: str = "", timeout_seconds: float = CALL_SECONDS
     ) -> None:
-        address = os.fspath(target)
+        local = socket_address(target)
+        address = local or os.fspath(target)
         host = tls_host(server_name) if "/" in server_name else server_name or NATION_HOST
 
         def open_channel() -> grpc.aio.Channel:
-            if address.startswith(("/", UNIX)):
-                return local_channel(address)
+            if local:
+                return local_channel(local)
             return officer_channel(address, ca, server_name=host)
 
         self._connection = Connection(open_channel, timeout_seconds)

@@ -9,13 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from shared.cluster.frames import Carried, put_together
 from shared.trust.credentials import CA_FILE, IDENTITY_FILE
 
 _CHUNK_BYTES: Final = 65536
 _PROTOCOL: Final = ["h2"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """One connection.
+
+    Attributes:
+        out: what the node that connects sent, in clear.
+        back: what it was answered, in clear.
+    """
+
+    out: bytearray = field(default_factory=bytearray)
+    back: bytearray = field(default_factory=bytearray)
 
 
 class Tap:
@@ -36,10 +51,13 @@ class Tap:
         self._address = address
         self._server: asyncio.Server | None = None
         self._carrying: set[asyncio.Task[None]] = set()
-        self.out = bytearray()
-        """What the node that connects sent, in clear."""
-        self.back = bytearray()
-        """What it was answered, in clear."""
+        self.connections: list[Tapped] = []
+        """Every connection that was made, in order."""
+
+    def carried(self) -> list[Carried]:
+        """Returns what each connection carried so far, each direction by itself, with its frames put together."""
+        ways = [way for connection in self.connections for way in (connection.out, connection.back)]
+        return [put_together(bytes(way)) for way in ways]
 
     async def start(self) -> str:
         """Listens on a free port of the loopback interface and returns its address."""
@@ -66,9 +84,10 @@ class Tap:
             peer_reader, peer = await asyncio.open_connection(
                 host, int(port), ssl=self._as_caller, server_hostname=self._peer_host
             )
+            self.connections.append(tapped := Tapped())
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(_pump(reader, peer, self.out))
-                pumps.create_task(_pump(peer_reader, writer, self.back))
+                pumps.create_task(_pump(reader, peer, tapped.out))
+                pumps.create_task(_pump(peer_reader, writer, tapped.back))
         except* OSError:
             # One end is gone, or one of the two would not have the other; both are told by the end.
             pass

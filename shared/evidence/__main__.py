@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,12 +20,14 @@ from shared.cli import print_json, run
 from shared.evidence.checkpoints import SignedHead, parse_head
 from shared.evidence.disposals import MAX_PROOF_BYTES, VerifiedDisposal, class_word, verify_disposal
 from shared.evidence.hashing import ProofError, UnusableProof
+from shared.evidence.kept_evidence import verify_folder
 from shared.evidence.keyring import KeyRing
 from shared.evidence.merkle import verify_consistency
 from shared.evidence.names import log_origin, regulator_of
-from shared.evidence.ranges import CompactRange
 from shared.evidence.receipts import MAX_RECEIPT_BYTES, VerifiedReceipt, verify_receipt
-from shared.evidence.runs import read_runs, verify_run
+from shared.evidence.runs import read_runs
+from shared.evidence.whole_logs import verify_log
+from shared.pb.filingnet.network.v1 import evidence_pb2
 from shared.provisions.policy import PeriodUnit
 
 REFUTED: Final = 1
@@ -45,7 +47,7 @@ def receipt(file: Annotated[Path, typer.Argument(help="Receipt file.")], keys: K
     """
     with _Judgement(as_json) as judgement:
         verified = verify_receipt(_read(file, MAX_RECEIPT_BYTES + 1), _ring(keys))
-        judgement.proven(_receipt_facts(verified), _receipt_words(verified), _RECEIPT_LIMITS)
+        judgement.proven(_receipt_facts(verified), _receipt_words(verified), _receipt_limits(verified))
 
 
 @app.command()
@@ -76,26 +78,66 @@ def checkpoints(
 
 @app.command("log")
 def whole_log(
-    file: Annotated[Path, typer.Argument(help="Exported log: runs from the first entry on.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Exported log: runs from the first entry on, in one file or more.")
+    ],
     jurisdiction: Annotated[str, typer.Option(help="Whose log it must be, e.g. 330000.")],
     keys: Keys,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="A signed head that must be one of this log; as often as needed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verifies an exported log: every entry's origin, and every signed head on the way.
 
-    Example: filing-verify log zhejiang.log --jurisdiction 330000 --keys keys.json
+    A checkpoint that is kept elsewhere shows also what was cut off the end, or rewritten and signed anew.
+
+    Example: filing-verify log zhejiang.log --jurisdiction 330000 --keys keys.json --checkpoint friday.note
     """
     with _Judgement(as_json) as judgement:
-        ring, held, heads = _ring(keys), CompactRange(), 0
-        log_keys = ring.keys_of(regulator_of(jurisdiction))
-        with file.open("rb") as stream:
-            for run_ in read_runs(stream):
-                if run_.jurisdiction != jurisdiction:
-                    raise ProofError(f"The file holds a run of another log than {log_origin(jurisdiction)}.")
-                held, heads = verify_run(run_, held, ring.lookup, log_keys), heads + 1
-        facts = {"log": log_origin(jurisdiction), "size": held.size, "heads": heads, "root": held.root()}
-        words = [f"Each of the {held.size:,} entries was stated by its origin; {heads:,} signed heads lead to them."]
-        judgement.proven(facts, words, ["That the log does not go on after the last entry of this file."])
+        ring = _ring(keys)
+        heads = {note: _head(note, ring) for note in checkpoint or []}
+        log = verify_log((run for file in files for run in _runs(file)), jurisdiction, ring, heads)
+        facts = {"log": log_origin(jurisdiction), "size": log.size, "heads": log.heads, "root": log.root}
+        words = [f"Each of the {log.size:,} entries was stated by its origin; {log.heads:,} signed heads lead to them."]
+        words += [
+            f"{note} is a head of this log, at {head.checkpoint.size:,} entries{_cosigners(head)}."
+            for note, head in heads.items()
+        ]
+        limits = ["What any of the entries says, and when it entered the log: that time is signed by nobody."]
+        if not any(head.checkpoint.size == log.size for head in heads.values()):
+            limits.append("That the log does not go on after the last entry of this file.")
+        judgement.proven(facts | {"checkpoints": [str(note) for note in heads]}, words, limits)
+
+
+@app.command()
+def evidence(
+    folder: Annotated[Path, typer.Argument(help="Folder that provider-node evidence export wrote.")],
+    keys: Keys,
+    as_json: AsJson = False,
+) -> None:
+    """Verifies all that a provider kept: what it stated, what was refused, and what regulators told it.
+
+    Example: filing-verify evidence wave-evidence --keys keys.json
+    """
+    with _Judgement(as_json) as judgement:
+        found = verify_folder(folder, _ring(keys))
+        for path, error in found.failures:
+            judgement.failing(str(path), str(error))
+        if found.failures:
+            error = next(
+                (each for _, each in found.failures if not isinstance(each, UnusableProof)), found.failures[0][1]
+            )
+            count = len(found.failures)
+            message = (
+                f"{count:,} of {found.files:,} files are not proven; the first one: {found.failures[0][0]}: {error}"
+            )
+            raise type(error)(message)
+        words = [f"{found.sent:,} entries were stated and are in their regulator's log; {found.final:,} are cosigned."]
+        words += [f"{found.directives:,} directives were stated by their regulators and are in their logs."]
+        words += [f"{found.refused:,} entries were refused by their regulator, with its signature."]
+        limits = [f"Anything of the {found.waiting:,} entries that no regulator acknowledged yet.", *_RECEIPT_LIMITS]
+        judgement.proven({"folder": str(folder), **found.counts()}, words, limits)
 
 
 @app.command()
@@ -134,6 +176,11 @@ class _Judgement:
             for line in lines:
                 _print(f"  {label:<11} {line}")
 
+    def failing(self, what: str, reason: str) -> None:
+        """Names one of several that fail, before the verdict."""
+        if not self._as_json:
+            _print(f"  {what}: {reason}")
+
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ProofError):
             usable = not isinstance(error, UnusableProof)
@@ -168,6 +215,7 @@ def _receipt_facts(verified: VerifiedReceipt) -> dict[str, Any]:
         "log_size": head.checkpoint.size,
         "log_key": head.key_id,
         "cosigned_by": [cosignature.name for cosignature in head.cosignatures],
+        "final": bool(head.cosignatures),
         "filing": _filing_facts(verified),
     }
 
@@ -241,6 +289,22 @@ def _receipt_words(verified: VerifiedReceipt) -> list[str]:
     )
     words.extend(f"{witness.name} cosigned that head at {witness.time.isoformat()}." for witness in head.cosignatures)
     return words
+
+
+def _receipt_limits(verified: VerifiedReceipt) -> tuple[str, ...]:
+    if verified.head.cosignatures:
+        return _RECEIPT_LIMITS
+    return *_RECEIPT_LIMITS, "That it is final: no other regulator cosigned this head; fetch the receipt again later."
+
+
+def _cosigners(head: SignedHead) -> str:
+    names = ", ".join(each.name for each in head.cosignatures)
+    return f", cosigned by {names}" if names else ", cosigned by nobody"
+
+
+def _runs(file: Path) -> Iterator[evidence_pb2.Run]:
+    with file.open("rb") as stream:
+        yield from read_runs(stream)
 
 
 def _head(file: Path, ring: KeyRing) -> SignedHead:

@@ -2,7 +2,8 @@
 
 A receipt joins the entry's exact bytes, the origin's signature with a path to it, and the regulator's checkpoint with
 a path to it. It is made from an acknowledgement and the signed batch without asking anyone, and always comes out the
-same.
+same. Once another regulator cosigned the log beyond the entry, the receipt can be made to that checkpoint instead, with
+the cosignatures on it (`Finality`): then it shows by itself that the entry is final.
 
 A receipt has one encoding only: unknown fields, fields out of order, numbers written longer than needed, signature
 lines of unknown keys and anything else that nobody signed is refused, so that no bit of the file can be changed and
@@ -19,6 +20,7 @@ from google.protobuf.message import DecodeError
 
 from shared.evidence.batches import parse_entry, verify_header
 from shared.evidence.checkpoints import SignedHead, verify_head
+from shared.evidence.grown_trees import GrownTree
 from shared.evidence.hashing import ProofError, UnusableProof, leaf_hash, split_hashes
 from shared.evidence.keyring import KeyRing
 from shared.evidence.merkle import verify_inclusion
@@ -41,10 +43,32 @@ class VerifiedReceipt:
     head: SignedHead
 
 
+@dataclass(frozen=True, slots=True)
+class Finality:
+    """What makes a run's receipts final: a checkpoint that was cosigned, and how the log grew from the run to it.
+
+    Attributes:
+        checkpoint: a signed note with cosignatures.
+        size: number of entries that it covers.
+        beyond: roots of the subtrees that cover the log from the end of the run on (`grown_trees.cover_from`).
+    """
+
+    checkpoint: bytes
+    size: int
+    beyond: Sequence[bytes]
+
+
 class ReceiptMaker:
     """Makes the receipts of the entries that one batch brought into a log in one run; the trees are built once."""
 
-    def __init__(self, acknowledgement: bytes, batch_header: bytes, batch_signature: bytes, batch_leaf_hashes: bytes):
+    def __init__(
+        self,
+        acknowledgement: bytes,
+        batch_header: bytes,
+        batch_signature: bytes,
+        batch_leaf_hashes: bytes,
+        finality: Finality | None = None,
+    ) -> None:
         """Takes what sender or regulator has stored, all of it verified before.
 
         Args:
@@ -52,6 +76,7 @@ class ReceiptMaker:
             batch_header: exact bytes of the batch's header.
             batch_signature: 64 bytes.
             batch_leaf_hashes: leaf hashes of all entries of the batch, 32 bytes each, in order.
+            finality: where the receipts are to lead to a cosigned checkpoint instead of the run's own.
 
         Raises:
             UnusableProof: the acknowledgement or the hashes are malformed.
@@ -61,11 +86,16 @@ class ReceiptMaker:
         except DecodeError as error:
             raise UnusableProof("The stored acknowledgement is damaged; restore it from a backup.") from error
         self._first_index = run.first_index
-        self._checkpoint = run.checkpoint
+        self._checkpoint = run.checkpoint if finality is None else finality.checkpoint
         self._run_hashes = split_hashes(run.leaf_hashes)
         self._batch_hashes = split_hashes(batch_leaf_hashes)
         self._header = entry_pb2.SignedBatchHeader(header=batch_header, signature=batch_signature)
-        self._log_tree = RunTree(CompactRange.from_bytes(run.first_index, run.before), self._run_hashes)
+        before = CompactRange.from_bytes(run.first_index, run.before)
+        self._log_tree: RunTree | GrownTree = (
+            RunTree(before, self._run_hashes)
+            if finality is None
+            else GrownTree(before, self._run_hashes, finality.beyond, finality.size)
+        )
         self._batch_tree = RunTree(CompactRange(), self._batch_hashes)
 
     def receipt(self, entry: bytes, log_index: int, batch_index: int) -> bytes:
@@ -107,6 +137,7 @@ def build_receipt(
     batch_signature: bytes,
     batch_leaf_hashes: bytes,
     batch_index: int,
+    finality: Finality | None = None,
 ) -> bytes:
     """Makes the receipt of one entry; for many of one run, `ReceiptMaker` builds the trees once.
 
@@ -118,6 +149,7 @@ def build_receipt(
         batch_signature: 64 bytes.
         batch_leaf_hashes: leaf hashes of all entries of the batch, 32 bytes each, in order.
         batch_index: the entry's position in the batch, from 0.
+        finality: where it is to lead to a cosigned checkpoint instead of the run's own.
 
     Returns:
         A serialised Receipt; the same arguments always give the same bytes.
@@ -126,7 +158,7 @@ def build_receipt(
         UnusableProof: the acknowledgement or the hashes are malformed.
         ProofError: the entry is not at these places of batch and run.
     """
-    maker = ReceiptMaker(acknowledgement, batch_header, batch_signature, batch_leaf_hashes)
+    maker = ReceiptMaker(acknowledgement, batch_header, batch_signature, batch_leaf_hashes, finality)
     return maker.receipt(entry, log_index, batch_index)
 
 

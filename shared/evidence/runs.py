@@ -96,12 +96,12 @@ def read_runs(file: BinaryIO) -> Iterator[evidence_pb2.Run]:
         if length > MAX_RUN_BYTES:
             raise UnusableProof("A run in the exported log is longer than 8 MiB; export the log again.")
         data = file.read(length)
+        if len(data) != length:
+            raise UnusableProof("The exported log is cut within a run; export the log again.")
         try:
             run = evidence_pb2.Run.FromString(data)
         except DecodeError as error:
             raise UnusableProof("A run in the exported log is damaged; export the log again.") from error
-        if len(data) != length:
-            raise UnusableProof("The exported log is cut within a run; export the log again.")
         yield run
 
 

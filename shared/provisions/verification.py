@@ -51,7 +51,8 @@ class Verification:
     Attributes:
         region: GB/T 2260 province where the subject is registered, by its number.
         kinds: the kinds of subject it can be.
-        method: the verifier's name for what it did, for the audit trail.
+        method: the verifier's name for what it did, for the audit trail: up to 40 small letters, "_", "." and "-"; no
+            digits, so that no number can get into the trail.
     """
 
     region: str

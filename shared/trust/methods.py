@@ -42,7 +42,8 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     | _rows(f"{_NETWORK}.FollowService", ["FollowDirectives"], _PROVIDER)
     | _rows(f"{_NETWORK}.FollowService", ["FollowRegion"], frozenset({Role.PROVINCE}))
     | _rows(f"{_NETWORK}.FollowService", ["FollowDocuments"], frozenset({Role.PROVINCE, Role.PROVIDER}))
-    | _rows(f"{_NETWORK}.WitnessService", ["SubmitCosignature"], _REGULATORS)
+    | _rows(f"{_NETWORK}.WitnessService", ["SubmitCosignature", "GetHead"], _REGULATORS)
+    | _rows(f"{_NETWORK}.WitnessService", ["ProveFinal"], _PROVIDER)
     | _rows(f"{_NETWORK}.WitnessService", ["FetchLog"], frozenset({Role.PROVINCE}))
     | _rows(f"{_NETWORK}.EnrolmentService", ["Enrol"], _EVERYONE)
     | _rows(f"{_NETWORK}.EnrolmentService", ["RenewCertificate"], _NODES)
@@ -60,6 +61,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         f"{_REGULATOR}.RecordService", ["ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"], _READERS
     )
     | _rows(f"{_REGULATOR}.RecordService", ["PlaceHold", "LiftHold", "DisposeRecords"], _ADMINISTRATORS)
+    | _rows(f"{_REGULATOR}.LogService", ["ExportLog", "GetCheckpoint"], _READERS)
     | _rows(f"{_REGULATOR}.PublicService", ["CheckLabel", "SubmitComplaint", "GetComplaint"], _EVERYONE)
     | _rows(f"{_REGULATOR}.NetworkService", ["GetStatus", "ListNodes", "GetPolicy", "PreviewPolicy"], _READERS)
     | _rows(
@@ -158,7 +160,11 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         _BACKEND,
     )
     | _rows(f"{_PROVIDER_API}.DutyService", ["FileDutyProfile", "GetDutyProfile"], _BACKEND)
-    | _rows(f"{_PROVIDER_API}.NodeService", ["GetStatus", "ReplayAccount", "ListAuditEntries", "GetKeyRing"], _BACKEND)
+    | _rows(
+        f"{_PROVIDER_API}.NodeService",
+        ["GetStatus", "ReplayAccount", "ListAuditEntries", "GetKeyRing", "ExportEvidence"],
+        _BACKEND,
+    )
     | _rows("grpc.health.v1.Health", ["Check", "Watch", "List"], _EVERYONE)
     | _rows("grpc.reflection.v1.ServerReflection", ["ServerReflectionInfo"], _EVERYONE)
     | _rows("grpc.reflection.v1alpha.ServerReflection", ["ServerReflectionInfo"], _EVERYONE)
@@ -191,6 +197,7 @@ WHILE_SUSPENDED: Final = frozenset(
     [
         *_names(f"{_NETWORK}.IntakeService", ["GetHighWaterMark"]),
         *_names(f"{_NETWORK}.FollowService", ["FollowDirectives", "FollowDocuments"]),
+        *_names(f"{_NETWORK}.WitnessService", ["ProveFinal"]),
         *_names(f"{_NETWORK}.EnrolmentService", ["RenewCertificate"]),
         *(method for method, roles in METHODS.items() if roles == _EVERYONE),
     ]

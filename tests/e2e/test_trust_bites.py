@@ -56,6 +56,7 @@ REGULATOR = {
     "filingnet.regulator.v1.NetworkService",
     "filingnet.regulator.v1.EscalationService",
     "filingnet.regulator.v1.LabelService",
+    "filingnet.regulator.v1.LogService",
     "filingnet.regulator.v1.PublicService",
     "filingnet.regulator.v1.RecordService",
 }
@@ -253,7 +254,9 @@ async def test_a_suspended_provider_files_nothing_and_loses_nothing(cluster: Clu
         cluster.heal(HARBOUR, PROVINCE)
         await cluster.wait_until(lambda: told(backend, "NODE_SUSPENDED"), "harbour says that it is suspended")
         await cluster.wait_until(lambda: heard(backend, version), "harbour has heard")
-        assert 20 == (await backend.status()).destinations[0].queued
+        status = await backend.status()
+        assert (20, "SUSPENDED") == (status.destinations[0].queued, status.state.name)
+        assert ["PROVIDER_SUSPENDED"] == [each.rule for each in status.warnings]
         with pytest.raises(FilingnetError) as refused:
             await file_account(backend, subject)
         assert "PROVIDER_SUSPENDED" == refused.value.reason
@@ -273,6 +276,7 @@ async def test_a_denied_provider_is_out_at_the_next_call(cluster: Cluster) -> No
             assert "NODE_DENIED" == caught.value.reason
         account = await file_account(backend)
         await cluster.wait_until(lambda: told(backend, "NODE_DENIED"), "harbour says that it is denied")
+        await cluster.wait_until(lambda: warned(backend, "NODE_DENIED"), "harbour says what to do about it")
         await set_state(cluster, NodeState.ACTIVE)
         assert [ACCEPTED] == (await raw.submit(raw.entry(made_up_filing()))).outcomes
         await cluster.wait_until_delivered("harbour")
@@ -282,6 +286,11 @@ async def test_a_denied_provider_is_out_at_the_next_call(cluster: Cluster) -> No
 async def told(backend: ProviderClient, reason: str) -> bool:
     """Says whether a provider's status names a reason why it cannot deliver."""
     return any(place.last_error.startswith(reason) for place in (await backend.status()).destinations)
+
+
+async def warned(backend: ProviderClient, rule: str) -> bool:
+    """Says whether a provider's status warns of something."""
+    return [rule] == [each.rule for each in (await backend.status()).warnings]
 
 
 async def heard(node: OfficerClient | ProviderClient, version: int) -> bool:

@@ -176,7 +176,7 @@ async def test_status_says_that_the_licence_ends(tmp_path: Path, network: MadeUp
             stdout=asyncio.subprocess.PIPE,
         )
         said, _ = await process.communicate()
-    assert f"licence {LICENCE} until {soon:%Y-%m-%d %H:%M} UTC: ask for its renewal now" in said.decode()
+    assert f"active; licence {LICENCE} until {soon:%Y-%m-%d %H:%M} UTC\nLICENCE_RENEWAL_DUE: ask for" in said.decode()
 
 
 async def test_errors_are_of_the_catalogue(node: ProviderClient) -> None:

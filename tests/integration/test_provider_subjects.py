@@ -20,7 +20,7 @@ from shared.identifiers import new_account_id
 from shared.provisions.agreements import agreement_digest
 from shared.provisions.filings import WithdrawalReason
 from shared.provisions.subjects import SubjectKind
-from shared.provisions.verification import OrganisationIdentity, PersonIdentity, Verification
+from shared.provisions.verification import FormVerifier, OrganisationIdentity, PersonIdentity, Verification
 from tests.integration.filing_samples import NOW
 from tests.integration.provider_samples import (
     MadeUpNetwork,
@@ -226,6 +226,22 @@ async def test_caller_that_goes_away_breaks_nothing(provider: MadeUpProvider) ->
     rows = await provider.database.read(lambda transaction: transaction.execute("SELECT reference FROM subject"))
     for (reference,) in rows:
         await provider.subjects.read_identity(bytes(reference), "self_check", "test")
+
+
+@pytest.mark.parametrize(
+    ("method", "told"), [("form", "form"), ("公安接口", "unnamed"), ("call 13812345678", "unnamed")]
+)
+async def test_how_an_identity_was_verified_is_in_the_trail(
+    provider: MadeUpProvider, monkeypatch: pytest.MonkeyPatch, method: str, told: str
+) -> None:
+    """Art. 6(2): the verifier's name for what it did is kept with registration and change; no number gets in by it."""
+    monkeypatch.setattr(FormVerifier, "METHOD", method)
+    subject = await provider.registered(person(1))
+    await provider.subjects.change_identity(new_account_id(), subject.reference, person(2), "")
+    trail = await provider.vault.audit_trail(subject.reference)
+    assert [("staged", told), ("staged", told)] == [
+        (each.action, each.purpose) for each in trail if each.action == "staged"
+    ]
 
 
 async def test_read_is_audited(provider: MadeUpProvider) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -194,6 +195,27 @@ async def test_each_question_leaves_an_audit_entry(operator: OfficerClient, regi
         ("SearchFilings", "text 新"),
     ] == told
     assert {("operator", "operator")} == {(entry.actor, entry.role) for entry in trail}
+
+
+async def test_a_verdict_that_breaks_the_contract_fails_no_other(
+    operator: OfficerClient, register: MadeRegister
+) -> None:
+    """Each verdict gets an answer of its own, in order, which names the field and repeats no value; the trail counts it."""
+    (fact,) = await register.file(HERE, [register.new_account()])
+    good = Verdict.accept(await operator.get(HERE, fact.provider, fact.account_id))
+    number = "330106199001011230"
+    bad = dataclasses.replace(good, note=f"{number}\u0007" * 30), dataclasses.replace(good, reason=number, revision=0)
+    request_id = "0b5f2c1e-6d0a-4c53-9a53-6f7a3c1f8e22"
+    results = await operator.decide([bad[0], good, bad[1]], request_id=request_id)
+    assert ["FIELD_VIOLATIONS", "", "FIELD_VIOLATIONS"] == [each.error_reason for each in results]
+    assert results[1].log_index is not None
+    assert "note" in results[0].error_message
+    assert "reason" in results[2].error_message
+    assert "revision" in results[2].error_message
+    assert results == await operator.decide([bad[0], good, bad[1]], request_id=request_id)
+    trail = [entry.detail async for entry in operator.audit()]
+    assert any("2 that break the contract" in detail for detail in trail)
+    assert number not in repr((results, trail))
 
 
 async def test_an_officer_decides(nation: Running, operator: OfficerClient, register: MadeRegister) -> None:

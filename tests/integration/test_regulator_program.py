@@ -20,6 +20,7 @@ from shared import cli
 from shared.cluster.ports import Ports
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
+from shared.trust.methods import methods_at
 
 pytestmark = pytest.mark.cluster
 
@@ -297,6 +298,20 @@ def test_the_contracts_are_served_for_any_client(network: Network, bearer: str) 
     done = subprocess.run(command, cwd=network.root, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stderr
     assert ["regulator/100000"] == [node["name"] for node in json.loads(done.stdout)["nodes"]]
+
+
+def test_reflection_lists_every_method(network: Network) -> None:
+    """buf curl lists the methods of every service at the node, reflection's own two versions among them."""
+    command = [
+        *(str(Path(sys.executable).with_name("buf")), "curl", "--protocol", "grpc", "--cacert", "nation/tls/ca.pem"),
+        *("--list-methods", f"https://{network.public['nation']}"),
+    ]
+    done = subprocess.run(command, cwd=network.root, capture_output=True, text=True, check=False)
+    assert (0, "") == (done.returncode, done.stderr)
+    listed, services = set(done.stdout.split()), {method.rpartition("/")[0] for method in done.stdout.split()}
+    expected = {method[1:] for method in methods_at("regulator/100000") if method[1:].rpartition("/")[0] in services}
+    assert expected == listed
+    assert {"grpc.reflection.v1.ServerReflection", "filingnet.regulator.v1.LogService", NODE} <= services
 
 
 GRANT = ("--provider", "provider/wave", "--grant", "2b0c9f1e-8f6a-4c7b-9b1d-0a4f3d2c1b00")

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.evidence.hashing import leaf_hash
 from shared.evidence.ranges import RunTree
-from shared.evidence.runs import write_run
-from tests.unit.evidence_samples import SampleLog
+from shared.evidence.receipts import verify_receipt
+from shared.evidence.rejections import sign_rejection
+from shared.evidence.runs import read_runs, write_run
+from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
+from tests.unit.evidence_samples import JURISDICTION, PROVIDER, PROVINCE, SampleLog, made_up_entry
 
 
 def verify(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -96,6 +100,99 @@ def test_whole_log_is_proven(files: Path) -> None:
     cut = files / "cut"
     cut.write_bytes((files / "log").read_bytes()[:-5])
     assert verify("log", cut, *keys).returncode == 2
+
+
+def test_a_head_shows_what_was_cut_off(files: Path) -> None:
+    """A log that ends at an earlier head is true by itself, and refuted by a later head that somebody kept."""
+    keys = ("--jurisdiction", "330000", "--keys", files / "keys.json")
+    with (files / "log").open("rb") as whole, (files / "short.log").open("wb") as short:
+        write_run(short, next(read_runs(whole)))
+    alone = verify("log", files / "short.log", *keys, "--json")
+    assert (0, 3) == (alone.returncode, json.loads(alone.stdout)["size"])
+    assert "does not go on" in alone.stdout
+    beside = verify("log", files / "short.log", *keys, "--checkpoint", files / "new.note", "--json")
+    assert 1 == beside.returncode
+    assert "4 are cut off" in json.loads(beside.stdout)["reason"]
+    both = ("--checkpoint", files / "old.note", "--checkpoint", files / "new.note")
+    whole_log = verify("log", files / "log", *keys, *both)
+    assert 0 == whole_log.returncode
+    assert "cosigned by nobody" in whole_log.stdout
+
+
+def test_a_log_that_was_rewritten_and_signed_anew_is_refuted_by_a_kept_head(files: Path, tmp_path: Path) -> None:
+    """The regulator itself can sign another history; a head of the first one says so."""
+    log = SampleLog()
+    log.grow(3)
+    (tmp_path / "kept.note").write_bytes(log.checkpoint())
+    other = SampleLog()
+    other.keys = log.keys
+    other.grow(3)
+    (tmp_path / "keys.json").write_text(log.ring.to_json())
+    with (tmp_path / "log").open("wb") as file:
+        write_run(file, other.runs[0])
+    keys = ("--jurisdiction", "330000", "--keys", tmp_path / "keys.json")
+    assert 0 == verify("log", tmp_path / "log", *keys).returncode
+    refuted = verify("log", tmp_path / "log", *keys, "--checkpoint", tmp_path / "kept.note")
+    assert 1 == refuted.returncode
+    assert "rewritten" in refuted.stdout
+    foreign = verify("log", tmp_path / "log", *keys, "--checkpoint", files / "old.note")
+    assert 2 == foreign.returncode
+
+
+def kept_evidence(folder: Path) -> SampleLog:
+    """Writes a folder with a receipt, a refused entry and one that waits, as a provider keeps them."""
+    log = SampleLog()
+    log.grow(2)
+    waiting, refused = made_up_entry(8), made_up_entry(9)
+    rejection = evidence_pb2.Rejection(origin=PROVIDER, jurisdiction=JURISDICTION, leaf_hash=leaf_hash(refused))
+    rejection.reason = "CATEGORY_UNKNOWN"
+    signed = sign_rejection(rejection, log.keys[PROVINCE])
+    name = entry_pb2.Entry.FromString(verify_receipt(log.receipts[0], log.ring).entry_bytes).entry_id
+    contents = {
+        f"sent/000000001-{name}.receipt": log.receipts[0],
+        "refused/000000009-x.entry": refused,
+        "refused/000000009-x.rejection": signed.SerializeToString(),
+        "waiting/000000008-x.entry": waiting,
+    }
+    for path, content in contents.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    (folder / "index.json").write_text(json.dumps({"files": list(contents)}))
+    (folder / "keys.json").write_text(log.ring.to_json())
+    return log
+
+
+def test_what_a_provider_kept_is_judged_file_by_file(tmp_path: Path) -> None:
+    """What is in a log, what was refused with the regulator's signature, and what proves nothing yet."""
+    kept_evidence(tmp_path)
+    found = verify("evidence", tmp_path, "--keys", tmp_path / "keys.json", "--json")
+    said = json.loads(found.stdout)
+    assert (0, 1, 1, 1) == (found.returncode, said["sent"], said["refused"], said["waiting"])
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [
+        ("refused/000000009-x.entry", b"another", "x.rejection: The rejection refuses another entry"),
+        ("refused/000000009-x.rejection", b"\xff", "no signed refusal"),
+        ("refused/000000009-x.rejection", None, "missing"),
+        ("refused/000000009-x.entry", None, "missing"),
+        ("waiting/000000008-x.entry", None, "missing"),
+        ("sent/stray.receipt", b"", "not in index.json"),
+        ("index.json", b"{}", "index.json is damaged"),
+    ],
+)
+def test_evidence_that_does_not_hold_is_named(tmp_path: Path, path: str, content: bytes | None, words: str) -> None:
+    """Every way in which a folder can be tampered with ends with 1 or 2 and names the file."""
+    kept_evidence(tmp_path)
+    if content is None:
+        (tmp_path / path).unlink()
+    else:
+        (tmp_path / path).write_bytes(content)
+    found = verify("evidence", tmp_path, "--keys", tmp_path / "keys.json")
+    assert found.returncode in (1, 2)
+    assert path.partition(".")[0] in found.stdout
+    assert words in found.stdout
 
 
 def test_missing_file_cannot_be_judged(files: Path) -> None:

@@ -20,13 +20,14 @@ OPEN = {
 }
 RENEW = {"filingnet.network.v1.EnrolmentService/RenewCertificate"}
 DOCUMENTS = {"filingnet.network.v1.FollowService/FollowDocuments"}
-WITNESS = {"filingnet.network.v1.WitnessService/SubmitCosignature"}
+WITNESS = {"filingnet.network.v1.WitnessService/SubmitCosignature", "filingnet.network.v1.WitnessService/GetHead"}
 FETCH = "filingnet.network.v1.WitnessService/FetchLog"
 READ = {
     f"filingnet.regulator.v1.{service}Service/{call}"
     for service, calls in {
         "Filing": ("SearchFilings", "GetFiling", "ListRevisions", "GetStatistics", "ExportFilings", "GetReceipt"),
         "Label": ("SearchLabels", "ListLabelRevisions"),
+        "Log": ("ExportLog", "GetCheckpoint"),
         "Escalation": ("ListCases", "GetCase", "ListMeasures", "GetProviderFigures"),
         "Network": ("GetStatus", "ListNodes", "GetPolicy", "PreviewPolicy"),
         "Record": ("ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"),
@@ -68,6 +69,7 @@ MAY_CALL = {
         "filingnet.network.v1.IntakeService/SubmitEntries",
         "filingnet.network.v1.IntakeService/GetHighWaterMark",
         "filingnet.network.v1.FollowService/FollowDirectives",
+        "filingnet.network.v1.WitnessService/ProveFinal",
     }
     | DOCUMENTS
     | RENEW,

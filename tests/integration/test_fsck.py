@@ -1,0 +1,190 @@
+"""A check of a register finds each kind of damage, names the row, and mends what the log can mend, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from regulator_node.fsck import Findings, check_register
+from regulator_node.fsck_tables import KEYS
+from regulator_node.settings import MIGRATIONS
+from shared.database import Transaction, open_database, sqlite_url
+from shared.evidence.checkpoints import Checkpoint, sign_checkpoint
+from shared.evidence.keyring import KeyRing
+from shared.evidence.keys import SigningKey
+from shared.provisions.label_rights import LabelAction, LabelScope
+from tests.integration import test_register_cases as cases
+from tests.integration.case_samples import Provinces, provinces
+from tests.integration.filing_samples import JURISDICTION, NOW, Register, made_up_entry, made_up_filing
+from tests.integration.label_samples import DAY, LabelOffice, body_entry, made_up_grant, made_up_request, new_id
+from tests.integration.test_intake_kinds import duty_profile, warning
+
+
+@pytest.fixture
+async def office(database_url: str) -> AsyncIterator[LabelOffice]:
+    """A register with entries of every kind: runs of several and of parts of a batch, revisions and decisions."""
+    office = LabelOffice(await Register.open(database_url))
+    account, second, grant = new_id(), new_id(), new_id()
+    await office.register.submit(
+        made_up_entry(made_up_filing(account)),
+        made_up_entry(made_up_filing(second, category="no_such_category"), sequence=2),
+        body_entry("label_grant", made_up_grant(account, grant), sequence=3),
+        body_entry("escalation", warning(account), sequence=4),
+        body_entry("duty_profile", duty_profile(), sequence=5),
+    )
+    await office.file(second)
+    await office.register.submit(made_up_entry(made_up_filing(account, 2, display_name="样例改名号")))
+    asked = made_up_request(second)
+    await office.state(asked)
+    await office.approve(asked, LabelScope.REPRINT, NOW + 90 * DAY)
+    await office.state(made_up_grant(account, grant, 2, action=LabelAction.REVOKE, reason="owner_request"))
+    yield office
+    await office.register.database.close()
+
+
+async def check(office: LabelOffice, *, repair: bool = False, keys: KeyRing | None = None) -> Findings:
+    """Checks the register."""
+    return await check_register(office.register.database, MIGRATIONS, keys or office.register.ring, repair=repair)
+
+
+async def damage(office: LabelOffice, sql: str, *values: object) -> None:
+    """Changes the database behind the register's back."""
+
+    def work(transaction: Transaction) -> None:
+        transaction.execute(sql, values)
+
+    await office.register.database.write(work)
+
+
+async def test_a_whole_register_is_whole(office: LabelOffice) -> None:
+    """Nothing is found where nothing is wrong; every kind of entry was replayed."""
+    found = await check(office)
+    assert ([], True) == (found.rows(), found.whole)
+    assert found.logs[JURISDICTION] >= 8
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "table", "row", "problem"),
+    [
+        ("UPDATE log_entry SET entry = ? WHERE log_index = 1", (b"\x0a\x01x",), "log_entry", "330000/1", "bytes"),
+        ("DELETE FROM log_entry WHERE log_index = 2", (), "log_entry", "330000/2", "missing"),
+        ("UPDATE log_entry SET origin = 'provider/delta' WHERE log_index = 0", (), "log_entry", "330000/0", "columns"),
+        ("DELETE FROM run WHERE first_index = 4", (), "run", "330000/4", "no run holds"),
+        ("DELETE FROM run WHERE first_index > 4", (), "log", "330000", "its size is"),
+        ("UPDATE run SET acknowledgement = ? WHERE first_index = 4", (b"\xff",), "run", "330000/4", "cannot be read"),
+        ("UPDATE run SET batch_signature = ? WHERE first_index = 4", (bytes(64),), "run", "330000/4", "signature"),
+        ("UPDATE run SET size = 9 WHERE first_index = 4", (), "run", "330000/4", "its size is 9"),
+        ("UPDATE log SET size = size - 1", (), "log", "330000", "its size is"),
+        ("UPDATE log SET frontier = ?", (bytes(32),), "log", "330000", "frontier"),
+        ("UPDATE log SET checkpoint = ?", (b"x\n\n",), "log", "330000", "checkpoint"),
+    ],
+)
+async def test_damage_of_the_log_is_named_and_never_repaired(
+    office: LabelOffice, sql: str, values: tuple[object, ...], table: str, row: str, problem: str
+) -> None:
+    """Bytes, runs, signatures, heads: each is found, with its row; --repair leaves all as it is."""
+    await damage(office, sql, *values)
+    found = await check(office, repair=True)
+    assert not found.whole
+    assert not found.mended
+    named = [each for each in found.problems if (each.table, each.row) == (table, row)]
+    assert any(problem in each.problem for each in named), found.rows()
+
+
+async def test_a_head_of_another_log_is_found(office: LabelOffice) -> None:
+    """A checkpoint that the regulator did sign, and that is not this log's."""
+    size = (await check(office)).logs[JURISDICTION]
+    other = sign_checkpoint(Checkpoint(f"filingnet/log/{JURISDICTION}", size, bytes(32)), office.register.key)
+    await damage(office, "UPDATE log SET checkpoint = ?", other)
+    found = await check(office)
+    assert ["its checkpoint signs another log"] == [each.problem[:32] for each in found.problems]
+
+
+async def test_keys_that_are_not_the_networks_verify_nothing(office: LabelOffice) -> None:
+    """With another regulator's key no head holds."""
+    stranger = SigningKey.generate().verifying_key
+    keys = KeyRing({"regulator/330000": [stranger], "provider/wave": [stranger]})
+    assert not (await check(office, keys=keys)).whole
+
+
+@pytest.mark.parametrize(
+    ("sql", "table", "problem"),
+    [
+        ("UPDATE filing SET category = 'sports' WHERE log_index = 0", "filing", "not what the log says: category"),
+        ("UPDATE filing SET superseded_time = NULL WHERE log_index = 0", "filing", "superseded_time"),
+        ("DELETE FROM filing WHERE log_index = 4", "filing", "missing"),
+        ("UPDATE label SET scope = scope + 1 WHERE log_index = 1", "label", "scope"),
+        ("UPDATE label_grant SET end_time = end_time + 1", "label_grant", "end_time"),
+        ("DELETE FROM label_grant", "label_grant", "missing"),
+        ("UPDATE label_decision SET note = '样例'", "label_decision", "note"),
+        ("DELETE FROM directive", "directive", "missing"),
+        ("UPDATE measure SET gravity = 9", "measure", "gravity"),
+        ("DELETE FROM escalation_thread", "escalation_thread", "missing"),
+        ("UPDATE duty_profile SET staff = 1", "duty_profile", "staff"),
+        (
+            "INSERT INTO directive (jurisdiction, addressee, log_index) VALUES ('330000', 'provider/delta', 1)",
+            "directive",
+            "no entry",
+        ),
+    ],
+)
+async def test_rows_that_the_log_does_not_say_are_named_and_replayed(
+    office: LabelOffice, sql: str, table: str, problem: str
+) -> None:
+    """Changed, missing and made-up rows are named; --repair makes them what the log says, and the check is clean again."""
+    await damage(office, sql)
+    found = await check(office)
+    assert ([], False) == (found.problems, found.whole)
+    assert {table} == {each.table for each in found.differences}
+    assert all(problem in each.problem for each in found.differences)
+    mended = await check(office, repair=True)
+    assert (True, True) == (mended.mended, mended.whole)
+    again = await check(office)
+    assert ([], True) == (again.rows(), again.whole)
+
+
+async def test_no_value_is_told(office: LabelOffice) -> None:
+    """What is wrong is told by table, key and column; what stands there is nobody's business."""
+    await damage(office, "UPDATE filing SET display_name = '样例不该说' WHERE log_index = 0")
+    assert "样例不该说" not in repr((await check(office)).rows())
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        cases.test_art_9_an_order_is_directed_acknowledged_and_carried_out,
+        cases.test_art_9_an_order_that_cannot_be_carried_out_is_decided_again,
+        cases.test_art_8_2_a_granted_appeal_has_the_measure_undone,
+    ],
+)
+async def test_cases_leave_no_difference(
+    database_url: str, tmp_path: Path, story: Callable[[Provinces], Awaitable[None]]
+) -> None:
+    """Orders, answers, measures and appeals are replayed to the very rows; a changed one is named and mended."""
+    async with provinces(database_url, tmp_path) as both:
+        await story(both)
+        database, ring = both.register.database, both.register.ring
+        found = await check_register(database, MIGRATIONS, ring)
+        assert ([], True) == (found.rows(), found.whole)
+
+        def spoil(transaction: Transaction) -> None:
+            for table in ("escalation_decision", "order_answer"):
+                transaction.execute(f"UPDATE {table} SET reason = 'x'")
+
+        await database.write(spoil)
+        found = await check_register(database, MIGRATIONS, ring, repair=True)
+        assert {"escalation_decision", "order_answer"} == {each.table for each in found.differences}
+        assert (await check_register(database, MIGRATIONS, ring)).whole
+
+
+def test_every_key_is_the_tables_own(tmp_path: Path) -> None:
+    """Rows are compared by primary key: the list of keys is that of the migrations."""
+    file = tmp_path / "register.db"
+    open_database(sqlite_url(file), MIGRATIONS)
+    connection = apsw.Connection(str(file))
+    for table, key in KEYS.items():
+        columns = connection.execute(f"SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk")
+        assert [name for (name,) in columns] == list(key), table
