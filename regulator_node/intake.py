@@ -19,8 +19,8 @@ from google.protobuf.message import DecodeError
 
 from regulator_node.admission import admitted
 from regulator_node.intake_contexts import BatchJudge, Record
-from regulator_node.log import RegisterLog, acknowledgement_of
-from regulator_node.register import apply_entries
+from regulator_node.log import NewRun, RegisterLog, acknowledgement_of
+from regulator_node.register import apply_entries, apply_openings
 from shared.clock import micros
 from shared.database import Transaction
 from shared.egress import check_message
@@ -36,7 +36,7 @@ from shared.mapping.filing_contract import entry_violations
 from shared.mapping.label import label_from_wire
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
-from shared.provisions.filings import FilingContext, Refusal
+from shared.provisions.filings import FilingContext, FilingRecord, Refusal
 from shared.provisions.transfers import DepartureRecord, Filer, Transfers
 from shared.validation import MAX_VIOLATIONS
 
@@ -262,6 +262,51 @@ class Intake:
                 response.results.add(outcome=judgement.outcome, rejection=refused[place])
         return response
 
+    def store_openings(
+        self, transaction: Transaction, openings: Sequence[tuple[PreparedBatch, FilingContext]]
+    ) -> list[intake_service_pb2.SubmitEntriesResponse | None]:
+        """Stores small batches that only open accounts, as `store` does one by one, by the statements of one.
+
+        Args:
+            transaction: a write; the work may be run again from the start.
+            openings: batches for which `only_opens` holds, each with what it is judged against; no provider that was
+                ever transferred.
+
+        Returns:
+            The answer to each, in order; None where something of it is refused, and nothing of it was stored.
+
+        Raises:
+            Conflict: STORAGE_CONFLICT, something was not new: store each by itself.
+        """
+        self._log.lock(transaction)
+        responses: list[intake_service_pb2.SubmitEntriesResponse | None] = [None] * len(openings)
+        standing = [
+            place
+            for place, (batch, context) in enumerate(openings)
+            if all(
+                judgement.outcome == ACCEPTED
+                for judgement in self._judgements(transaction, batch, context, None, Filer.HERE, as_new=True)
+            )
+        ]
+        if not standing:
+            return responses
+        batches = [openings[place][0] for place in standing]
+        now = max(openings[place][1].now for place in standing)
+        appended = self._log.append_runs(transaction, [_run_of(batch, batch.entries) for batch in batches], now)
+        placed = []
+        for place, batch, run in zip(standing, batches, appended, strict=True):
+            responses[place] = response = intake_service_pb2.SubmitEntriesResponse(
+                acknowledgements=[run.acknowledgement]
+            )
+            for index, prepared in enumerate(batch.entries, start=run.first_index):
+                response.results.add(outcome=ACCEPTED, log_index=index)
+                if prepared.entry is not None:
+                    placed.append((index, prepared.entry, run.filed_time))
+        apply_openings(transaction, self._log.jurisdiction, placed, feed_regions=self._feed_regions)
+        for batch in {batch.origin: batch for batch in sorted(batches, key=_last_sequence)}.values():
+            self._record_position(transaction, batch)
+        return responses
+
     def _judgements(
         self,
         transaction: Transaction,
@@ -296,15 +341,8 @@ class Intake:
         if not accepted:
             return -1, b""
         entries = [batch.entries[place] for place in accepted]
-        appended = self._log.append(
-            transaction,
-            origin=batch.origin,
-            entries=[prepared.raw for prepared in entries],
-            entry_ids=[prepared.entry_key for prepared in entries],
-            batch=batch.batch,
-            batch_indexes=None if len(accepted) == len(batch.entries) else accepted,
-            now=now,
-        )
+        whole = len(accepted) == len(batch.entries)
+        appended = self._log.append(transaction, _run_of(batch, entries, None if whole else accepted), now)
         placed = [(index, prepared.entry) for index, prepared in enumerate(entries, start=appended.first_index)]
         apply_entries(
             transaction,
@@ -316,7 +354,7 @@ class Intake:
         return appended.first_index, appended.acknowledgement
 
     def _record_position(self, transaction: Transaction, batch: PreparedBatch) -> None:
-        sequence = max((prepared.entry.sequence for prepared in batch.entries if prepared.entry), default=0)
+        sequence = _last_sequence(batch)
         transaction.execute(
             "INSERT INTO stream_position (jurisdiction, origin, sequence) VALUES (?, ?, ?)"
             " ON CONFLICT (jurisdiction, origin) DO UPDATE SET sequence = excluded.sequence"
@@ -362,6 +400,20 @@ class Intake:
         )
         rejection.rejected_time.FromDatetime(now)
         return sign_rejection(rejection, self._log.key)
+
+
+def only_opens(batch: PreparedBatch) -> bool:
+    """Tells whether a batch holds nothing but filings that open accounts, none of them refused so far."""
+    return all(isinstance(entry.record, FilingRecord) and entry.record.revision == 1 for entry in batch.entries)
+
+
+def _run_of(batch: PreparedBatch, entries: Sequence[PreparedEntry], places: Sequence[int] | None = None) -> NewRun:
+    raw, keys = [prepared.raw for prepared in entries], [prepared.entry_key for prepared in entries]
+    return NewRun(batch.origin, raw, keys, batch.batch, places)
+
+
+def _last_sequence(batch: PreparedBatch) -> int:
+    return max((prepared.entry.sequence for prepared in batch.entries if prepared.entry), default=0)
 
 
 def _judge(

@@ -14,8 +14,9 @@ from typing import Final
 import grpc
 
 from regulator_node.admission import transfers_of
-from regulator_node.intake import Intake, prepare
+from regulator_node.intake import Intake, only_opens, prepare
 from regulator_node.log import read_checkpoint
+from regulator_node.openings import OpeningsTogether
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
@@ -71,6 +72,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         self._clock = clock
         self._log_changes = log_changes
         self._pool = ThreadPoolExecutor(PREPARING, thread_name_prefix="intake")
+        self._openings = OpeningsTogether(database, intake)
         self._held = asyncio.Semaphore(HELD_BATCHES)
         self._max_waiting_bytes = max_waiting_bytes
         self._waiting_bytes = 0
@@ -137,6 +139,10 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         transfers = transfers_of(self._view.directory.node(caller.name), request.transfers)
         context = self._filing_context(caller)
+        if len(request.entries) <= INLINE_ENTRIES and transfers is None and only_opens(prepared):
+            response = await self._openings.store(prepared, context)
+            if response is not None:
+                return response
         store = partial(self._intake.store, batch=prepared, context=context, transfers=transfers)
         try:
             return await self._database.write(partial(store, as_new=True))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -40,6 +40,52 @@ class Appended:
     first_index: int
     acknowledgement: bytes
     filed_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What is to enter a log together.
+
+    Attributes:
+        origin: who signed the batch.
+        entries: exact bytes, in order.
+        entry_ids: 16 bytes each.
+        batch: the batch they came in.
+        batch_indexes: their positions in the batch; None for the whole batch.
+    """
+
+    origin: str
+    entries: Sequence[bytes]
+    entry_ids: Sequence[bytes]
+    batch: SignedBatch
+    batch_indexes: Sequence[int] | None = None
+
+    def leaf_hashes(self) -> list[bytes]:
+        """Returns the hashes of the entries, 32 bytes each."""
+        leaves = self.batch.leaf_hashes
+        return list(leaves) if self.batch_indexes is None else [leaves[index] for index in self.batch_indexes]
+
+
+class StoredRun(NamedTuple):
+    """A run at its place in a log: index of its first entry, its Acknowledgement, when it was filed in microseconds."""
+
+    run: NewRun
+    first_index: int
+    acknowledgement: bytes
+    filed_time: int
+
+
+_STORED_COLUMNS: Final = (
+    "jurisdiction",
+    "first_index",
+    "size",
+    "acknowledgement",
+    "batch_header",
+    "batch_signature",
+    "batch_leaf_hashes",
+    "batch_indexes",
+    "filed_time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,61 +123,53 @@ class RegisterLog:
         self.key = key
         self.held_back: tuple[str, str] | None = None
 
-    def append(
-        self,
-        transaction: Transaction,
-        *,
-        origin: str,
-        entries: Sequence[bytes],
-        entry_ids: Sequence[bytes],
-        batch: SignedBatch,
-        batch_indexes: Sequence[int] | None,
-        now: datetime,
-    ) -> Appended:
+    def append(self, transaction: Transaction, run: NewRun, now: datetime) -> Appended:
         """Appends a run and signs the checkpoint after it.
 
         Args:
             transaction: where it is stored; the caller holds the log's lock (`lock`).
-            origin: who signed the batch.
-            entries: exact bytes, in order.
-            entry_ids: 16 bytes each.
-            batch: the batch they came in.
-            batch_indexes: their positions in the batch; None when the whole batch is appended.
-            now: when they enter the log.
+            run: what enters the log.
+            now: when.
 
         Returns:
             The first index and the acknowledgement.
         """
+        (appended,) = self.append_runs(transaction, [run], now)
+        return appended
+
+    def append_runs(self, transaction: Transaction, runs: Sequence[NewRun], now: datetime) -> list[Appended]:
+        """Appends runs one after another, each with the signed checkpoint after it, by the statements of one.
+
+        Args:
+            transaction: where they are stored; the caller holds the log's lock (`lock`).
+            runs: what enters the log, in order; at least one.
+            now: when; each enters a microsecond after the one before at the earliest.
+
+        Returns:
+            The first index and the acknowledgement of each.
+        """
         if self.held_back is not None:
             reason, mend = self.held_back
             raise Unavailable(mend, reason)
-        before, last_time = self._frontier(transaction)
-        filed_time = max(micros(now), last_time + 1)
-        leaves = (
-            list(batch.leaf_hashes) if batch_indexes is None else [batch.leaf_hashes[index] for index in batch_indexes]
-        )
-        after = before.copy()
-        after.extend(leaves)
-        checkpoint = self._checkpoint(after)
-        acknowledgement = build_acknowledgement(self.jurisdiction, before, leaves, checkpoint)
-        store_run(
-            transaction,
-            jurisdiction=self.jurisdiction,
-            first_index=before.size,
-            origin=origin,
-            entries=entries,
-            entry_ids=entry_ids,
-            acknowledgement=acknowledgement,
-            batch=batch,
-            batch_indexes=batch_indexes,
-            filed_time=filed_time,
-        )
+        head, last_time = self._frontier(transaction)
+        checkpoint = b""
+        stored, appended = [], []
+        for run in runs:
+            before = head.copy()
+            leaves = run.leaf_hashes()
+            head.extend(leaves)
+            checkpoint = self._checkpoint(head)
+            acknowledgement = build_acknowledgement(self.jurisdiction, before, leaves, checkpoint)
+            last_time = max(micros(now), last_time + 1)
+            stored.append(StoredRun(run, before.size, acknowledgement, last_time))
+            appended.append(Appended(before.size, acknowledgement, last_time))
+        store_runs(transaction, self.jurisdiction, stored)
         transaction.execute(
             "UPDATE log SET size = ?, frontier = ?, checkpoint = ?, head_size = ?, contact_time = ?"
             " WHERE jurisdiction = ?",
-            (after.size, after.to_bytes(), checkpoint, after.size, filed_time, self.jurisdiction),
+            (head.size, head.to_bytes(), checkpoint, head.size, last_time, self.jurisdiction),
         )
-        return Appended(before.size, acknowledgement, filed_time)
+        return appended
 
     def append_own(self, transaction: Transaction, bodies: Sequence[tuple[str, Message]], now: datetime) -> OwnEntries:
         """States facts of this regulator: makes entries of the bodies, signs them as one batch and appends them.
@@ -159,15 +197,8 @@ class RegisterLog:
             entries.append(entry)
         raw = [entry.SerializeToString() for entry in entries]
         signed = sign_batch(raw, self.node_name, self.jurisdiction, self.key)
-        appended = self.append(
-            transaction,
-            origin=self.node_name,
-            entries=raw,
-            entry_ids=[id_bytes(entry.entry_id) for entry in entries],
-            batch=signed,
-            batch_indexes=None,
-            now=now,
-        )
+        ids = [id_bytes(entry.entry_id) for entry in entries]
+        appended = self.append(transaction, NewRun(self.node_name, raw, ids, signed), now)
         indexes = [appended.first_index + offset for offset in range(len(entries))]
         return OwnEntries(indexes, entries, raw, signed, appended.filed_time)
 
@@ -198,55 +229,28 @@ class RegisterLog:
         return CompactRange.from_bytes(size, bytes(frontier)), last_time
 
 
-def store_run(
-    transaction: Transaction,
-    *,
-    jurisdiction: str,
-    first_index: int,
-    origin: str,
-    entries: Sequence[bytes],
-    entry_ids: Sequence[bytes],
-    acknowledgement: bytes,
-    batch: SignedBatch,
-    batch_indexes: Sequence[int] | None,
-    filed_time: int,
-) -> None:
-    """Stores a run and its entries, of this regulator's log or of a copy. Times are microseconds since 1970."""
-    transaction.insert_many(
-        "run",
-        (
-            "jurisdiction",
-            "first_index",
-            "size",
-            "acknowledgement",
-            "batch_header",
-            "batch_signature",
-            "batch_leaf_hashes",
-            "batch_indexes",
-            "filed_time",
-        ),
-        [
+def store_runs(transaction: Transaction, jurisdiction: str, stored: Sequence[StoredRun]) -> None:
+    """Stores runs and their entries, of this regulator's log or of a copy."""
+    runs, entries = [], []
+    for run, first_index, acknowledgement, filed_time in stored:
+        whole = run.batch_indexes is None
+        runs.append(
             (
                 jurisdiction,
                 first_index,
-                len(entries),
+                len(run.entries),
                 acknowledgement,
-                batch.header,
-                batch.signature,
-                None if batch_indexes is None else b"".join(batch.leaf_hashes),
-                None if batch_indexes is None else b"".join(index.to_bytes(2, "big") for index in batch_indexes),
+                run.batch.header,
+                run.batch.signature,
+                None if whole else b"".join(run.batch.leaf_hashes),
+                None if whole else b"".join(index.to_bytes(2, "big") for index in run.batch_indexes or ()),
                 filed_time,
             )
-        ],
-    )
-    transaction.insert_many(
-        "log_entry",
-        ("jurisdiction", "log_index", "origin", "entry_id", "entry"),
-        [
-            (jurisdiction, first_index + offset, origin, entry_id, entry)
-            for offset, (entry_id, entry) in enumerate(zip(entry_ids, entries, strict=True))
-        ],
-    )
+        )
+        for index, (entry_id, entry) in enumerate(zip(run.entry_ids, run.entries, strict=True), start=first_index):
+            entries.append((jurisdiction, index, run.origin, entry_id, entry))
+    transaction.insert_many("run", _STORED_COLUMNS, runs)
+    transaction.insert_many("log_entry", ("jurisdiction", "log_index", "origin", "entry_id", "entry"), entries)
 
 
 def log_size(transaction: Transaction, jurisdiction: str) -> int:

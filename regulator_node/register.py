@@ -104,23 +104,52 @@ def apply_entries(
         _feed(transaction, jurisdiction, sorted(set(fed)))
 
 
-def _apply_filings(
-    transaction: Transaction, jurisdiction: str, filings: Sequence[tuple[int, entry_pb2.Entry]], filed_time: int
+def apply_openings(
+    transaction: Transaction,
+    jurisdiction: str,
+    openings: Sequence[tuple[int, entry_pb2.Entry, int]],
+    *,
+    feed_regions: bool,
+) -> None:
+    """Applies filings that open accounts, out of several runs at once; as `apply_entries` applies them run by run.
+
+    Args:
+        transaction: where they are applied; the same in which they entered the log.
+        jurisdiction: whose log.
+        openings: log index, entry with revision 1 of an account, and when it entered the log, microseconds since 1970.
+        feed_regions: whether to queue them for the provinces of their subjects.
+    """
+    _insert_filings(transaction, jurisdiction, openings)
+    if feed_regions:
+        _feed(transaction, jurisdiction, [(index, entry.filing.subject_region) for index, entry, _ in openings])
+
+
+def _insert_filings(
+    transaction: Transaction, jurisdiction: str, filings: Sequence[tuple[int, entry_pb2.Entry, int]]
 ) -> None:
     rows, texts = [], []
-    superseded: list[tuple[object, ...]] = []
-    logs: dict[str, tuple[str, ...]] = {}
-    for index, entry in filings:
-        filing, provider = entry.filing, entry.origin
+    for index, entry, filed_time in filings:
+        filing = entry.filing
         account = id_bytes(filing.account_id)
-        if filing.revision > 1:
-            if provider not in logs:
-                logs[provider] = logs_of(transaction, jurisdiction, provider)
-            superseded.extend((filed_time, place, provider, account, filing.revision - 1) for place in logs[provider])
-        rows.append(_filing_row(jurisdiction, index, provider, account, filing, filed_time))
+        rows.append(_filing_row(jurisdiction, index, entry.origin, account, filing, filed_time))
         texts.append((jurisdiction, index, text_index.tokens(filing.display_name, filing.organisation_name)))
     transaction.insert_many("filing", _FILING_COLUMNS, rows)
     text_index.insert_rows(transaction, texts)
+
+
+def _apply_filings(
+    transaction: Transaction, jurisdiction: str, filings: Sequence[tuple[int, entry_pb2.Entry]], filed_time: int
+) -> None:
+    superseded: list[tuple[object, ...]] = []
+    logs: dict[str, tuple[str, ...]] = {}
+    for _, entry in filings:
+        filing, provider = entry.filing, entry.origin
+        if filing.revision > 1:
+            if provider not in logs:
+                logs[provider] = logs_of(transaction, jurisdiction, provider)
+            account = id_bytes(filing.account_id)
+            superseded.extend((filed_time, place, provider, account, filing.revision - 1) for place in logs[provider])
+    _insert_filings(transaction, jurisdiction, [(index, entry, filed_time) for index, entry in filings])
     if superseded:
         transaction.executemany(
             "UPDATE filing SET superseded_time = ? WHERE jurisdiction = ? AND provider = ? AND account_id = ?"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from regulator_node.directive_feed import pass_on
-from regulator_node.log import store_run
+from regulator_node.log import NewRun, StoredRun, store_runs
 from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
@@ -186,18 +186,14 @@ class LogCopy:
         acknowledgement = build_acknowledgement(
             self._jurisdiction, verified.before, leaf_hashes_of(run.entries), run.checkpoint
         )
-        store_run(
-            transaction,
-            jurisdiction=self._jurisdiction,
-            first_index=run.first_index,
-            origin=verified.entries[0].origin,
-            entries=run.entries,
-            entry_ids=[id_bytes(entry.entry_id) for entry in verified.entries],
-            acknowledgement=acknowledgement,
-            batch=SignedBatch(signed.header, signed.signature, split_hashes(run.batch.leaf_hashes)),
-            batch_indexes=list(run.batch_indexes) or None,
-            filed_time=filed_time,
+        new = NewRun(
+            verified.entries[0].origin,
+            run.entries,
+            [id_bytes(entry.entry_id) for entry in verified.entries],
+            SignedBatch(signed.header, signed.signature, split_hashes(run.batch.leaf_hashes)),
+            list(run.batch_indexes) or None,
         )
+        store_runs(transaction, self._jurisdiction, [StoredRun(new, run.first_index, acknowledgement, filed_time)])
         apply_entries(
             transaction,
             self._jurisdiction,
