@@ -144,7 +144,7 @@ def _cases_of_codes(transaction: Transaction, digests: Sequence[bytes]) -> list[
         return []
     return read_cases(
         transaction,
-        "WHERE (jurisdiction, case_id) IN (SELECT jurisdiction, case_id FROM case_code"
+        "WHERE (jurisdiction, case_id) IN (SELECT jurisdiction, case_id FROM case_code"  # noqa: S608
         f" WHERE digest IN ({', '.join('?' * len(digests))}))"
         " ORDER BY CASE WHEN cause > 0 THEN 0 ELSE 1 END, received_time, jurisdiction, case_id",
         tuple(digests),

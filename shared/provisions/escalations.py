@@ -142,10 +142,7 @@ CASE_TRANSITIONS: Final[dict[tuple[CaseState, CaseEvent], CaseTransition]] = {
     **{(state, _E.SETTLE): CaseTransition(state, CaseActor.PROVIDER) for state in (*_AT_PROVIDER, *_OVER, _S.RISEN)},
     # A report joins the case of the complaint that named it; a case that another one of the same report takes up ends.
     **{(state, _E.JOIN): CaseTransition(state, CaseActor.INTAKE) for state in (*_UNDECIDED, *_AT_PROVIDER)},
-    **{
-        (state, _E.MERGE): CaseTransition(_S.CLOSED, CaseActor.INTAKE)
-        for state in (_S.OPEN, _S.ASSIGNED, _S.VERIFIED)
-    },
+    **{(state, _E.MERGE): CaseTransition(_S.CLOSED, CaseActor.INTAKE) for state in (_S.OPEN, _S.ASSIGNED, _S.VERIFIED)},
     # The provider may answer the province's directive after the nation took the case over.
     **{
         (_S.RISEN, event): CaseTransition(_S.RISEN, CaseActor.PROVIDER)

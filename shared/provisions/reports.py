@@ -346,7 +346,6 @@ def _judge_report(record: ReportRecord, thread: Thread | None, policy: Policy) -
     if record.due_time > record.created_time and record.cause != EscalationCause.HANDED_OVER:
         yield Violation("escalation.report.due_time", "TIME_ORDER_WRONG", "a report leaves when it is due, not before")
 
-
     named = (record.tracking_digest, *record.joined_digests)
     if len(set(named)) < len(named) or len(named) > record.reports or len(record.joined_digests) > MOST_DIGESTS:
         mend = f"name the code of each joined reporter once, at most {MOST_DIGESTS} and no more than there are reports"
@@ -364,9 +363,7 @@ def _judge_joining(record: JoiningRecord, thread: Thread | None) -> Iterator[Vio
         yield Violation("escalation.report_joined.tracking_digests", "DIGESTS_WRONG", mend)
 
 
-def _judge_later(
-    record: SettlementRecord | JoiningRecord, thread: Thread | None, unknown: str
-) -> Iterator[Violation]:
+def _judge_later(record: SettlementRecord | JoiningRecord, thread: Thread | None, unknown: str) -> Iterator[Violation]:
     """Yields why a statement cannot follow the departure of a report."""
     if thread is None or thread.matter != Matter.REPORT:
         yield Violation("escalation.escalation_id", "REPORT_UNKNOWN", unknown)

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from provider_node.reports import ToldReport
+from shared.clock import micros
 from shared.errors import Conflict, InvalidInput
 from shared.identifiers import new_account_id
 from shared.provisions.directives import EscalationOutcome
@@ -199,6 +200,37 @@ async def test_art_5_3_handed_over_report_is_settled_and_decided(made: Supervise
     assert (ReportState.DECIDED, "dismissed") == (outcome.report.state, outcome.report.outcome)
     read, _ = await reports.read_words(report_id, "report_handling", ACTOR)
     assert ("decided", "regulator/330000", "settled_already") == actions(read)[-1]
+
+
+async def test_answer_2_every_reporter_is_told_to_the_regulator_by_code(made: Supervised) -> None:
+    """Answer 2: the codes of all reporters joined in a report go with it, 500 a statement, and each goes once."""
+    told, first, _ = await made.report()
+    await made.provider.database.write(
+        lambda transaction: transaction.insert_many(
+            "report_code",
+            ("digest", "report_id", "received_time"),
+            [(number.to_bytes(32), told.report.report_id, micros(made.now)) for number in range(1, 1001)],
+        )
+    )
+    await made.provider.database.write(
+        lambda transaction: transaction.execute("UPDATE report SET reports = 1001, version = 1001")
+    )
+    made.later(HOUR)
+    await made.report()
+    left = await made.oversight.reports.hand_over(told.report.report_id, ACTOR, "")
+    escalations = await made.escalations()
+    assert ["report handed_over 1", "report_joined 2", "report_joined 3"] == await made.told()
+    assert (1002, 500, 500, 1) == (
+        escalations[0].report.reports,
+        len(escalations[0].report.joined_digests),
+        *(len(each.report_joined.tracking_digests) for each in escalations[1:]),
+    )
+    digests = {escalations[0].report.tracking_digest, *escalations[0].report.joined_digests}
+    for each in escalations[1:]:
+        digests.update(each.report_joined.tracking_digests)
+    assert (1002, True) == (len(digests), hashlib.sha256(first.encode()).digest() in digests)
+    await made.oversight.reports.settle(left.report.report_id, ACTOR, "item_removed", "")
+    assert "report_settled item_removed 4" == (await made.told())[-1]
 
 
 async def test_art_5_3_reports_are_listed_by_due_time(made: Supervised) -> None:
