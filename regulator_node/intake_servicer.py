@@ -14,16 +14,17 @@ from typing import Final
 import grpc
 
 from regulator_node.admission import transfers_of
-from regulator_node.intake import Intake, prepare
+from regulator_node.intake import Intake, PreparedBatch, prepare
 from regulator_node.log import read_checkpoint
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, PermissionDenied, Unavailable
 from shared.mapping.licence import licence_of
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import intake_service_pb2, intake_service_pb2_grpc
+from shared.pb.filingnet.network.v1 import directory_pb2, intake_service_pb2, intake_service_pb2_grpc
 from shared.provisions.filings import FilingContext, ProviderState
+from shared.provisions.suspension import needs_good_standing
 from shared.server import current_caller
 from shared.trust.callers import Caller
 
@@ -135,6 +136,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             prepared = work()
         else:
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        _refuse_suspended(caller, prepared)
         transfers = transfers_of(self._view.directory.node(caller.name), request.transfers)
         context = self._filing_context(caller)
         store = partial(self._intake.store, batch=prepared, context=context, transfers=transfers)
@@ -155,3 +157,19 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             policies=self._view.policies,
             now=self._clock(),
         )
+
+
+def _refuse_suspended(caller: Caller, batch: PreparedBatch) -> None:
+    """Refuses a batch of a suspended provider that holds more than it may state: as a whole and unsigned, so that nothing
+    of it is parked. It sends its reports alone once it has heard that it is suspended.
+
+    Raises:
+        PermissionDenied: NODE_SUSPENDED.
+    """
+    if caller.state == directory_pb2.NODE_STATE_ACTIVE:
+        return
+    if any(entry.record is not None and needs_good_standing(entry.record) for entry in batch.entries):
+        mend = (
+            "it tells of reports and measures, and files no account and no label: settle the suspension with the nation"
+        )
+        raise PermissionDenied(f"{caller.name} is suspended: {mend}", "NODE_SUSPENDED")
