@@ -75,6 +75,7 @@ def case_to_wire(view: CaseView) -> wire.Case:
             for each in view.happened
         ],
         etag=view.etag,
+        overdue=view.overdue,
     )
 
 
