@@ -128,6 +128,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
             "SettleReport",
             "PauseReport",
             "HandOverReport",
+            "AuditReports",
         ],
         _BACKEND,
     )
