@@ -68,7 +68,7 @@ async def reports(rounds: int) -> Comparison:
             rate = await _handle(node, accounts, WARM_UP)
         await provider.stop()
         # More than asked for, because the rate is not known yet.
-        leaving = max(int(rate * seconds * ESCALATING * 1.5), rounds)
+        leaving = max(int(rate * seconds * ESCALATING * 1.25), rounds)
         begin = time.time() + START_SECONDS
         await _make_leaving(provider.folder, accounts, leaving, begin, seconds)
         await provider.start()

@@ -22,10 +22,11 @@ from shared.client.officer import NodeState, OfficerClient
 from shared.client.officer_case_types import Case, CaseState, CaseVerdict, EscalationOutcome
 from shared.client.provider import Account, FilingState, ProviderClient
 from shared.client.public import PublicClient
-from shared.client.report_types import Order, OrderAnswer, ReportState
+from shared.client.report_types import Order, ReportState
 from shared.clock import system_clock
 from shared.cluster.network import Cluster
 from shared.cluster.nodes import RegulatorNode
+from shared.provisions.directives import OrderAnswer
 from shared.provisions.measure_kinds import Gravity, MeasureKind
 from shared.provisions.policy import Period, PeriodUnit, initial_policy
 from tests.e2e.filing_desk import file_account
@@ -52,13 +53,15 @@ async def publish_minutes(cluster: Cluster) -> None:
     )
     async with cluster.nation.client() as nation:
         await nation.publish_policy(replace(first, version=2, effective_time=system_clock(), periods=periods))
-    nodes = (*cluster.regulators[1:], *cluster.providers)
 
     async def held() -> bool:
         versions = []
-        for node in nodes:
-            async with node.client() as client:
-                versions.append((await client.status()).policy_version)
+        for regulator in cluster.regulators[1:]:
+            async with regulator.client() as officer:
+                versions.append((await officer.status()).policy_version)
+        for provider in cluster.providers:
+            async with provider.client() as backend:
+                versions.append((await backend.status()).policy_version)
         return set(versions) == {2}
 
     await cluster.wait_until(held, "every node holds the policy")

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -110,13 +109,13 @@ async def test_answer_2_a_report_and_complaints_at_once_are_one_case(both: Provi
     for _ in range(3):
         account, other_code = await both.file(), uuid.uuid4().hex.upper()[:26].replace("I", "1")
         report = made_up_report(account, other_code)
-        codes: list[Any] = await asyncio.gather(
+        first, _, second = await asyncio.gather(
             complain(both, account, other_code), both.tell(report), complain(both, account, other_code)
         )
         (case,) = await open_cases(both)
         assert report.escalation_id == case_to_wire(case).escalation_id
         await both.decide(case, pb.ESCALATION_OUTCOME_DISMISSED, "not_verified")
-        assert [("dismissed", "not_verified")] * 2 == await states(both, codes[0], codes[2])
+        assert [("dismissed", "not_verified")] * 2 == await states(both, first, second)
     balance = await audit_conservation(both.register.database, at(both.register.now))
     assert [] == balance.findings
 

@@ -15,7 +15,7 @@ from shared.provisions.labels import LabelAction
 from shared.provisions.provider_standing import ProviderState, judge_filing_provider, judge_reporting_provider
 from shared.provisions.reports import JoiningRecord, ReportRecord, SettlementRecord
 from shared.provisions.suspension import StatedRecord, Withholding, needs_good_standing
-from tests.unit.provision_samples import record
+from tests.unit.provision_samples import NOW, record
 from tests.unit.rule_samples import (
     ACCOUNT,
     APPEAL,
@@ -23,7 +23,6 @@ from tests.unit.rule_samples import (
     CREATED,
     DAY,
     MEASURE,
-    NOW,
     ORDER,
     OTHER_ACCOUNT,
     OTHER_GRANT,
