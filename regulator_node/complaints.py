@@ -135,24 +135,27 @@ class RegisterComplaints:
         return taken
 
     async def get(self, tracking_code: str) -> ComplaintStanding:
-        """Says where a complaint stands.
+        """Says where a complaint stands, or a report that left its provider.
+
+        Args:
+            tracking_code: of the complaint, or the one that the provider gave to a reporter.
 
         Raises:
             NotFound: COMPLAINT_UNKNOWN.
         """
-        now = micros(self._clock())
+        now, digest = micros(self._clock()), tracking_digest(tracking_code)
 
         def work(transaction: Transaction) -> ComplaintStanding:
             rows = transaction.execute(
                 "SELECT case_jurisdiction, case_id, received_time FROM complaint"
                 " WHERE jurisdiction = ? AND code_digest = ?",
-                (self._log.jurisdiction, tracking_digest(tracking_code)),
+                (self._log.jurisdiction, digest),
             )
-            case = read_case(transaction, rows[0][0], bytes(rows[0][1])) if rows else None
+            case = read_case(transaction, rows[0][0], bytes(rows[0][1])) if rows else case_of_code(transaction, digest)
             if case is None:
-                mend = "no complaint has this tracking code: compare it with what you were given"
+                mend = "no complaint and no report here has this tracking code: compare it with what you were given"
                 raise NotFound(mend, "COMPLAINT_UNKNOWN")
-            return _told(view_of(transaction, case, now).standing, rows[0][2])
+            return _told(view_of(transaction, case, now).standing, rows[0][2] if rows else case.received_time)
 
         return await self._database.read(work)
 

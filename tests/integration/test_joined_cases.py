@@ -148,6 +148,21 @@ async def test_answer_2_every_joined_reporter_may_complain(both: Provinces, late
     assert [("dismissed", "not_verified")] * 2 == await states(both, *codes)
 
 
+async def test_answer_2_a_reporter_may_ask_by_the_providers_code_alone(both: Provinces) -> None:
+    """Who was given a code by the provider hears at the regulator, and at the nation, what became of the report."""
+    account = await both.file()
+    report = made_up_report(account, reports=2)
+    report.report.joined_digests.append(digest(SECOND_CODE))
+    await both.tell(report)
+    assert [("open", "")] * 2 == await states(both, REPORT_CODE, SECOND_CODE)
+    await both.decide(await both.case_of(report), pb.ESCALATION_OUTCOME_DISMISSED, "not_verified")
+    assert [("dismissed", "not_verified")] * 2 == await states(both, REPORT_CODE, SECOND_CODE)
+    await both.follow()
+    told = await both.nation_office.complaints.get(SECOND_CODE)
+    received = (await both.case_of(report)).file.received_time
+    assert ("dismissed", "not_verified", received) == (told.state, told.outcome, told.received_time)
+
+
 @pytest.mark.parametrize("later", [False, True])
 async def test_answer_2_complaints_of_joined_reporters_become_one_case(both: Provinces, later: bool) -> None:
     """Two complaints that nobody could know to be of one report are one case once the report is here, at every copy."""
