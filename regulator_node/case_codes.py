@@ -1,4 +1,4 @@
-"""The tracking codes of cases (answer 2): who was given a code by the provider, and who came straight to the regulator.
+"""The providers' tracking codes by which cases are known (answer 2), those that complainants named included.
 
 A complaint whose complainant names the provider's code may be here before the report is. It waits under that code; the
 report joins its case when it arrives, once, so that both have one case and one outcome. Every copy of the log comes to

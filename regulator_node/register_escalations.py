@@ -284,7 +284,8 @@ def _open_complaint(transaction: Transaction, stated: _Stated, record: ReportRec
     found = provider_of_account(transaction, stated.jurisdiction, id_bytes(record.account_id))
     case = _case(CaseKind.COMPLAINT, stated, found[1] if found else "", record)
     open_case(transaction, case, stated.placed(CaseEvent.OPEN))
-    keep_codes(transaction, case, [digest for digest in (record.tracking_digest, record.report_digest) if digest])
+    # Its own code goes with its words, once they are disposed of, and is not kept here.
+    keep_codes(transaction, case, [record.report_digest] if record.report_digest else [])
 
 
 def _case(

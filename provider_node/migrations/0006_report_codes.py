@@ -8,5 +8,5 @@ import peewee
 def up(migrator: Any, db: peewee.Database) -> None:
     """Creates the index by which they are found."""
     db.execute_sql(  # type: ignore[no-untyped-call]
-        "CREATE INDEX report_code_report ON report_code (report_id, received_time, digest)"
+        "CREATE INDEX report_code_received ON report_code (report_id, received_time, digest)"
     )

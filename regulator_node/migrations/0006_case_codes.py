@@ -1,4 +1,4 @@
-"""The tracking codes by which a case is known: of the reporters joined in it, and those that complainants named.
+"""The providers' tracking codes by which a case is known: of the reporters joined in it, and those that complainants named.
 
 A code is kept as its SHA-256. One that a complainant named before its report arrived waits here for that report.
 """
@@ -16,7 +16,7 @@ CREATE TABLE case_code (
 ) {clustered};
 CREATE INDEX case_code_digest ON case_code (digest);
 INSERT INTO case_code (jurisdiction, case_id, digest)
-    SELECT jurisdiction, case_id, tracking_digest FROM case_file WHERE LENGTH(tracking_digest) = 32
+    SELECT jurisdiction, case_id, tracking_digest FROM case_file WHERE kind = 1
 """
 
 
