@@ -9,6 +9,7 @@ from shared.mapping.label import label_from_wire
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2
 from shared.provisions.suspension import StatedRecord
+from shared.provisions.transfers import DepartureRecord
 
 
 def stated_from_wire(entry: entry_pb2.Entry) -> StatedRecord:
@@ -26,4 +27,6 @@ def stated_from_wire(entry: entry_pb2.Entry) -> StatedRecord:
         return escalation_from_wire(entry.escalation, created)
     if body == "duty_profile":
         return duty_profile_from_wire(entry.duty_profile, created)
-    raise ValueError("a provider states filings, labels, escalations and duty profiles")
+    if body == "departure":
+        return DepartureRecord(entry.departure.number, entry.departure.to_jurisdiction)
+    raise ValueError("a provider states filings, labels, escalations, duty profiles and departures")

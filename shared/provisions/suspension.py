@@ -16,8 +16,9 @@ from shared.provisions.escalation_judgement import EscalationRecord
 from shared.provisions.filings import FilingRecord
 from shared.provisions.labels import LabelAction, LabelRecord
 from shared.provisions.measures import MeasureRecord
+from shared.provisions.transfers import DepartureRecord
 
-StatedRecord: TypeAlias = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord
+StatedRecord: TypeAlias = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord | DepartureRecord
 """Whatever a provider states."""
 
 
@@ -38,6 +39,7 @@ class Withholding:
     def __init__(self) -> None:
         self._unfiled: set[str] = set()
         self._grants: set[str] = set()
+        self._anything = False
 
     def waits(self, record: StatedRecord) -> bool:
         """Tells whether something waits.
@@ -45,6 +47,11 @@ class Withholding:
         Args:
             record: what is stated; each one once or more, none before those of its account that were stated earlier.
         """
+        if isinstance(record, DepartureRecord):
+            # It is the last that is stated anywhere, so that it overtakes nothing.
+            return self._anything
+        if needs_good_standing(record):
+            self._anything = True
         if isinstance(record, FilingRecord):
             if record.revision == 1:
                 self._unfiled.add(record.account_id)

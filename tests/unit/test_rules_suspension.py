@@ -15,6 +15,7 @@ from shared.provisions.labels import LabelAction
 from shared.provisions.provider_standing import ProviderState, judge_filing_provider, judge_reporting_provider
 from shared.provisions.reports import JoiningRecord, ReportRecord, SettlementRecord
 from shared.provisions.suspension import StatedRecord, Withholding, needs_good_standing
+from shared.provisions.transfers import DepartureRecord
 from tests.unit.provision_samples import NOW, record
 from tests.unit.rule_samples import (
     ACCOUNT,
@@ -68,6 +69,8 @@ def test_art_8_2_what_rests_on_what_waits_waits_with_it() -> None:
     assert [False] * 3 == [withholding.waits(each) for each in REPORTS]
     others = (taken(account_id=OTHER_ACCOUNT), replace(REVOKED, grant_id=OTHER_GRANT))
     assert [False] * 2 == [withholding.waits(each) for each in others]
+    departed = DepartureRecord(1, "110000")
+    assert (True, False) == (withholding.waits(departed), Withholding().waits(departed))
     amended = Withholding()
     assert (True, False) == (amended.waits(AMENDED), amended.waits(taken()))
 
