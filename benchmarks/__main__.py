@@ -24,6 +24,7 @@ from rich.table import Table
 from benchmarks.bulk import bulk
 from benchmarks.gate import gate
 from benchmarks.measure import Comparison
+from benchmarks.reports import reports
 from benchmarks.single import single
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -35,6 +36,7 @@ async def measure(arguments: argparse.Namespace) -> list[Comparison]:
         "bulk": lambda: bulk(arguments.filings, arguments.rounds),
         "single": lambda: single(arguments.calls, arguments.rounds),
         "gate": lambda: gate(arguments.accounts, arguments.calls, arguments.rounds * 3),
+        "reports": lambda: reports(arguments.rounds),
     }
     return [await run() for name, run in runs.items() if arguments.only in ("", name)]
 
@@ -67,7 +69,9 @@ def main() -> None:
     parser.add_argument("--filings", type=int, default=20_000, help="filings in each bulk round")
     parser.add_argument("--calls", type=int, default=4_000, help="calls in each round of single filings")
     parser.add_argument("--accounts", type=int, default=200_000, help="accounts behind the publication gate")
-    parser.add_argument("--only", choices=("bulk", "single", "gate"), default="", help="one of them; all if left out")
+    parser.add_argument(
+        "--only", choices=("bulk", "single", "gate", "reports"), default="", help="one of them; all if left out"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="rounds")
     arguments = parser.parse_args()
     comparisons = asyncio.run(measure(arguments))

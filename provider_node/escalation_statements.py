@@ -33,6 +33,7 @@ WRONG_INPUT: Final = frozenset(
         "ACTION_WRONG",
         "ANSWER_WRONG",
         "BASELINE_WRONG",
+        "DIGESTS_WRONG",
         "END_BEFORE_START",
         "END_WRONG",
         "GRAVITY_MISSING",

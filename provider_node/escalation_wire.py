@@ -9,7 +9,7 @@ from shared.provisions.appeals import AppealRecord
 from shared.provisions.directives import OrderAnswerRecord
 from shared.provisions.escalation_judgement import EscalationRecord
 from shared.provisions.measures import MeasureRecord
-from shared.provisions.reports import ReportRecord
+from shared.provisions.reports import JoiningRecord, ReportRecord
 
 
 def escalation_to_wire(record: EscalationRecord) -> pb.Escalation:
@@ -27,6 +27,8 @@ def escalation_to_wire(record: EscalationRecord) -> pb.Escalation:
         message.appeal.CopyFrom(_appeal(record))
     elif isinstance(record, OrderAnswerRecord):
         message.order_answered.CopyFrom(_answered(record))
+    elif isinstance(record, JoiningRecord):
+        message.report_joined.tracking_digests.extend(record.tracking_digests)
     else:
         message.report_settled.outcome = record.outcome
         message.report_settled.settled_time.FromMicroseconds(record.settled_time)
@@ -43,6 +45,8 @@ def _report(record: ReportRecord) -> pb.ReportEscalation:
         due_time=_time(record.due_time),
         reports=record.reports,
         cause=pb.EscalationCause.Name(record.cause),
+        joined_digests=record.joined_digests,
+        report_digest=record.report_digest,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from provider_node.appeals import Appeals
+from provider_node.conservation import ReportAudit
 from provider_node.gate import Gate
 from provider_node.gated_writes import GatedWrites
 from provider_node.measure_servicer import MeasureServicer
@@ -34,6 +35,8 @@ class Oversight:
     reports: Reports
     clock: ReportClock
     changes: Changes
+    audit: ReportAudit
+    standing: ReadStanding
 
     @classmethod
     def of(
@@ -65,11 +68,16 @@ class Oversight:
             reports=Reports(writes, vault, standing, clock),
             clock=ReportClock(writes, measures, standing, changes, clock),
             changes=changes,
+            audit=ReportAudit(database, clock),
+            standing=standing,
         )
 
     def add_to(self, server: NodeServer) -> None:
         """Serves them at the local API."""
-        server.add(report_service_pb2_grpc.add_ReportServiceServicer_to_server, ReportServicer(self.reports))
+        server.add(
+            report_service_pb2_grpc.add_ReportServiceServicer_to_server,
+            ReportServicer(self.reports, self.audit, self.standing),
+        )
         server.add(
             measure_service_pb2_grpc.add_MeasureServiceServicer_to_server,
             MeasureServicer(self.measures, self.appeals, self.orders),

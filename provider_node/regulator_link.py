@@ -20,6 +20,7 @@ from provider_node.departures import Progress, advance, close_former, unsettled
 from provider_node.directives import DirectiveHandler, Directives
 from provider_node.finality import FinalityProofs
 from provider_node.standing import ReadStanding, Standing
+from provider_node.withheld import withheld_now
 from shared.channel import Peer, translated
 from shared.clock import Clock
 from shared.database import Database
@@ -100,7 +101,7 @@ class RegulatorLink:
             worker.run(),
             self._hear(standing, standing.jurisdiction, peer, worker),
             self._follow_documents(standing, peer, worker),
-            self._until_moved(standing),
+            self._until_moved(standing, worker),
         ]
         if standing.left:
             works.append(self._leave(standing, peers))
@@ -159,7 +160,16 @@ class RegulatorLink:
             return response
 
         route = Route(regulator_of(jurisdiction), jurisdiction, standing.name, self._key, self._view.key_ring)
-        return DeliveryWorker(self._database, route, submit, self._clock, refusals=self._refusals)
+        # Where it filed before, a regulator that refuses the batch as a whole holds it back just as well.
+        here = jurisdiction == standing.jurisdiction
+        return DeliveryWorker(
+            self._database,
+            route,
+            submit,
+            self._clock,
+            refusals=self._refusals,
+            withheld=lambda: withheld_now(self._standing, self._clock) if here else None,
+        )
 
     async def _hear(self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker) -> None:
         """Hears what a regulator says of what was filed with it: directives, and proofs that filings are final."""
@@ -216,9 +226,12 @@ class RegulatorLink:
         finally:
             await nation.close()
 
-    async def _until_moved(self, standing: Standing) -> None:
+    async def _until_moved(self, standing: Standing, worker: DeliveryWorker) -> None:
         while True:
             ticket = self._view.changes.ticket()
+            # By what the directory says now, more may be sent than before, or less.
+            worker.peer_spoke()
+            worker.wake()
             now = self._standing()
             if (now.jurisdiction, now.former) != (standing.jurisdiction, standing.former):
                 log.info("jurisdiction_changed", before=standing.jurisdiction, now=now.jurisdiction)

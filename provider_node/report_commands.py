@@ -169,6 +169,23 @@ def hand_over(data: DataFolder, report_id: ReportId, actor: Actor, as_json: AsJs
     _print([ask(data, lambda node: node.hand_over_report(report_id, actor=actor))], as_json)
 
 
+@app.command(epilog="Example: provider-node reports audit --data wave --json")
+def audit(data: DataFolder, as_json: AsJson = False) -> None:
+    """Checks that every report here is with exactly one party or over; exit code 1 where one is not."""
+    balance = ask(data, lambda node: node.audit_reports())
+    if as_json:
+        cli.print_json(balance)
+    else:
+        parties = [{"party": name, "reports": count} for name, count in sorted(balance.parties.items())]
+        cli.print_rows(parties, columns=("party", "reports"), as_json=False, title=f"{balance.reports} reports")
+        if balance.findings:
+            rows = [row_of(finding) for finding in balance.findings]
+            title = f"{balance.wrong} do not add up"
+            cli.print_rows(rows, columns=("report_id", "rule", "mend"), as_json=False, title=title)
+    if balance.wrong:
+        raise typer.Exit(1)
+
+
 def mount(program: typer.Typer) -> None:
     """Adds the commands to a program."""
     program.add_typer(app, name="reports")

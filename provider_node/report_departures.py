@@ -17,6 +17,7 @@ from provider_node.report_rows import (
     due_to_leave,
     end_pause,
     handled_since,
+    read_codes,
     read_report,
     update_report,
 )
@@ -26,9 +27,11 @@ from shared.database import Transaction
 from shared.egress import findings
 from shared.provisions.policy import Policy, policy_at_micros
 from shared.provisions.reports import (
+    MOST_DIGESTS,
     Actor,
     Departure,
     EscalationCause,
+    JoiningRecord,
     ReportEvent,
     ReportRecord,
     ReportState,
@@ -70,7 +73,8 @@ def leave(
     actor: str,
     now: datetime,
 ) -> StoredReport:
-    """Tells the regulator of a report that leaves.
+    """Tells the regulator of a report that leaves, with the tracking codes of everybody who reported it: each of them
+    may ask and complain there.
 
     Args:
         transaction: a write that holds the report's lock.
@@ -86,8 +90,14 @@ def leave(
     Raises:
         FailedPrecondition: the regulator would refuse the statement.
     """
+    teller = Teller(transaction, standing, now)
+    joined = [digest for digest in read_codes(transaction, report.report_id) if digest != report.tracking_digest]
     record = _record(report, leaves)
-    Teller(transaction, standing, now).tell(record)
+    record.joined_digests = tuple(joined[:MOST_DIGESTS])
+    teller.tell(record)
+    for start in range(MOST_DIGESTS, len(joined), MOST_DIGESTS):
+        digests = tuple(joined[start : start + MOST_DIGESTS])
+        teller.tell(JoiningRecord(report.report_id, report.account_id, 0, 0, digests))
     end_pause(transaction, report.report_id, micros(now))
     add_event(transaction, report.report_id, StoredEvent(micros(now), "escalated", actor, leaves.cause.name.lower()))
     return replace(report, state=ReportState.ESCALATED, paused=False, leave_time=FOREVER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provider_node.conservation import Balance
 from provider_node.measure_messages import time_to_wire
 from provider_node.report_rows import StoredEvent
 from provider_node.reports import Outcome, ToldReport
@@ -44,6 +45,13 @@ def outcome_to_wire(outcome: Outcome) -> pb.GetOutcomeResponse:
         settle_due_time=time_to_wire(outcome.due.settlement),
         answer=outcome.answer,
     )
+
+
+def balance_to_wire(balance: Balance) -> pb.AuditReportsResponse:
+    """Returns the message of an audit."""
+    parties = [pb.ReportsOfParty(party=name, reports=count) for name, count in sorted(balance.parties.items())]
+    findings = [pb.ReportFinding(report_id=each.report_id, rule=each.rule, mend=each.mend) for each in balance.findings]
+    return pb.AuditReportsResponse(reports=balance.reports, parties=parties, wrong=balance.wrong, findings=findings)
 
 
 def _event(event: StoredEvent) -> pb.ReportEvent:

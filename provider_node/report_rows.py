@@ -253,6 +253,14 @@ def add_code(transaction: Transaction, digest: bytes, report_id: str, received: 
     transaction.insert_many("report_code", ("digest", "report_id", "received_time"), [(digest, report_id, received)])
 
 
+def read_codes(transaction: Transaction, report_id: str) -> list[bytes]:
+    """Reads the digests of all tracking codes of a report, those of earlier reporters first."""
+    rows = transaction.execute(
+        "SELECT digest FROM report_code WHERE report_id = ? ORDER BY received_time, digest", (report_id,)
+    )
+    return [bytes(digest) for (digest,) in rows]
+
+
 def add_statement(transaction: Transaction, report_id: str, position: int, sealed: bytes) -> None:
     """Stores a reporter's sealed words."""
     transaction.insert_many("report_statement", ("report_id", "position", "sealed"), [(report_id, position, sealed)])

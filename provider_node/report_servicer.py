@@ -6,11 +6,15 @@ from typing import TypeAlias
 
 import grpc
 
-from provider_node.report_messages import outcome_to_wire, report_to_wire, submission_from_wire
+from provider_node.conservation import ReportAudit
+from provider_node.report_messages import balance_to_wire, outcome_to_wire, report_to_wire, submission_from_wire
 from provider_node.reports import Reports
+from provider_node.standing import ReadStanding
 from shared.pb.filingnet.provider.v1 import report_service_pb2 as pb
 from shared.pb.filingnet.provider.v1 import report_service_pb2_grpc
+from shared.provisions.escalations import Party
 from shared.provisions.reports import ReportState
+from shared.trust.names import NATION
 
 Context: TypeAlias = grpc.aio.ServicerContext
 
@@ -18,8 +22,10 @@ Context: TypeAlias = grpc.aio.ServicerContext
 class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
     """Serves what concerns reports from the public."""
 
-    def __init__(self, reports: Reports) -> None:
+    def __init__(self, reports: Reports, audit: ReportAudit, standing: ReadStanding) -> None:
         self._reports = reports
+        self._audit = audit
+        self._standing = standing
 
     async def SubmitReport(self, request: pb.SubmitReportRequest, context: Context) -> pb.SubmitReportResponse:  # noqa: N802
         """Takes a report in."""
@@ -66,3 +72,8 @@ class ReportServicer(report_service_pb2_grpc.ReportServiceServicer):
         """Hands a report over."""
         told = await self._reports.hand_over(request.report_id, request.actor, request.etag)
         return pb.HandOverReportResponse(report=report_to_wire(told))
+
+    async def AuditReports(self, request: pb.AuditReportsRequest, context: Context) -> pb.AuditReportsResponse:  # noqa: N802
+        """Proves that every report is with exactly one party."""
+        home = Party.NATION if self._standing().regulator == NATION else Party.PROVINCE
+        return balance_to_wire(await self._audit.run(home))

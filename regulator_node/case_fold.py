@@ -117,7 +117,7 @@ _SHOWN: Final = {
 _UNDECIDED_SHOWN: Final = (ShownState.OPEN, ShownState.ASSIGNED)
 _OFFICERS: Final = (CaseEvent.ASSIGN, CaseEvent.VERIFY, CaseEvent.DISMISS, CaseEvent.DIRECT)
 _RESTARTS: Final = (CaseEvent.OPEN, CaseEvent.DIRECT, CaseEvent.DECLINE)
-_OUTCOMES: Final = (CaseEvent.DIRECT, CaseEvent.DISMISS, CaseEvent.SETTLE)
+_OUTCOMES: Final = (CaseEvent.DIRECT, CaseEvent.DISMISS, CaseEvent.SETTLE, CaseEvent.MERGE)
 
 
 def fold(kind: CaseKind, home: Party, happened: Iterable[Happening], policies: Sequence[Policy]) -> Standing:

@@ -51,7 +51,7 @@ def verdict_from_wire(request: wire.DecideCaseRequest) -> CaseVerdict:
 def case_to_wire(view: CaseView) -> wire.Case:
     """Returns the message of a case."""
     file, standing = view.file, view.standing
-    joined = file.kind == CaseKind.COMPLAINT
+    of_nobody = file.kind == CaseKind.COMPLAINT and not file.cause
     return wire.Case(
         jurisdiction=file.jurisdiction,
         case_id=id_text(file.case_id),
@@ -59,7 +59,7 @@ def case_to_wire(view: CaseView) -> wire.Case:
         state=int(standing.shown),  # type: ignore[arg-type]
         provider=file.provider,
         account_id=id_text(file.account_id),
-        escalation_id="" if joined else id_text(file.escalation_id),
+        escalation_id="" if of_nobody else id_text(file.escalation_id),
         baseline=file.baseline,
         item_url=file.item_url,
         cause=file.cause,  # type: ignore[arg-type]
@@ -75,6 +75,7 @@ def case_to_wire(view: CaseView) -> wire.Case:
             for each in view.happened
         ],
         etag=view.etag,
+        overdue=view.overdue,
     )
 
 

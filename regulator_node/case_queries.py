@@ -55,6 +55,7 @@ class CaseView:
         happened: what happened, oldest first, with its rise to the nation.
         responsible: node name of whoever has to act; empty where it is over.
         etag: changes with every change.
+        overdue: whether whoever has to act let the time run out.
     """
 
     file: CaseFile
@@ -62,6 +63,7 @@ class CaseView:
     happened: Sequence[Happening]
     responsible: str
     etag: str
+    overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ def view_of(transaction: Transaction, case: CaseFile, now: int) -> CaseView:
         rise = Happening(standing.risen_time, CaseEvent.RISE, actor="clock")
         shown = sorted([*happened, rise], key=lambda each: (each.event is not CaseEvent.OPEN, each.time))
     etag = hashlib.sha256(f"{case.case_id.hex()}/{len(happened)}/{standing.shown}".encode()).hexdigest()[:16]
-    return CaseView(case, standing, shown, _responsible(case, standing), etag)
+    return CaseView(case, standing, shown, _responsible(case, standing), etag, standing.due_time <= now)
 
 
 def unknown_case() -> NotFound:

@@ -68,12 +68,12 @@ class CaseFile:
         kind: what it is about, the number of a CaseKind.
         provider: node name; empty where it is not known.
         account_id: 16 bytes.
-        escalation_id: 16 bytes.
+        escalation_id: 16 bytes; of the report, once one joined a complaint.
         measure_id: the measure an appeal is against; empty for every other case.
         baseline: 1 to 7.
         item_url: the public item; empty for the account as a whole.
-        cause: why it left its provider; 0 for complaints and appeals.
-        tracking_digest: SHA-256 of the first reporter's tracking code; empty for appeals.
+        cause: why the report left its provider; 0 for appeals, and for complaints that no report joined.
+        tracking_digest: SHA-256 of the first reporter's tracking code; empty for appeals. `case_codes` has them all.
         received_time: when it came in.
         shown_state: the number of a ShownState, after the last thing that happened.
         due_time: until when whoever has it has to act, as of then.
@@ -136,6 +136,23 @@ def open_case(transaction: Transaction, case: CaseFile, opened: PlacedHappening)
     add_happening(transaction, case, opened)
 
 
+def identify_case(transaction: Transaction, case: CaseFile) -> None:
+    """Keeps which report a case is about, after one joined it."""
+    transaction.execute(
+        "UPDATE case_file SET provider = ?, escalation_id = ?, cause = ?, item_url = ?, tracking_digest = ?"
+        " WHERE jurisdiction = ? AND case_id = ?",
+        (
+            case.provider,
+            case.escalation_id,
+            case.cause,
+            case.item_url,
+            case.tracking_digest,
+            case.jurisdiction,
+            case.case_id,
+        ),
+    )
+
+
 def add_happening(transaction: Transaction, case: CaseFile, placed: PlacedHappening) -> Standing:
     """Adds what happened to a case, once, and keeps how it stands after that.
 
@@ -180,18 +197,20 @@ def add_happening(transaction: Transaction, case: CaseFile, placed: PlacedHappen
     return standing
 
 
-def read_standing(transaction: Transaction, case: CaseFile) -> Standing:
-    """Folds everything that happened to a case."""
-    return fold(CaseKind(case.kind), case.home, read_happenings(transaction, case), held_policies(transaction))
+def read_standing(transaction: Transaction, case: CaseFile, source: str = "") -> Standing:
+    """Folds everything that happened to a case, or what one log tells of it."""
+    happened = read_happenings(transaction, case, source)
+    return fold(CaseKind(case.kind), case.home, happened, held_policies(transaction))
 
 
-def read_happenings(transaction: Transaction, case: CaseFile) -> list[Happening]:
-    """Reads what happened to a case, oldest first."""
+def read_happenings(transaction: Transaction, case: CaseFile, source: str = "") -> list[Happening]:
+    """Reads what happened to a case, oldest first, of one source or of all."""
     # What opened the case comes first, whatever a clock that was set back says; each log keeps its order.
     rows = transaction.execute(
         "SELECT event_time, event, of_nation, actor, reason FROM case_event WHERE jurisdiction = ? AND case_id = ?"
+        " AND (source = ? OR ? = '')"
         " ORDER BY CASE WHEN event = 1 THEN 0 ELSE 1 END, event_time, source, position",
-        (case.jurisdiction, case.case_id),
+        (case.jurisdiction, case.case_id, source, source),
     )
     return [
         Happening(time, CaseEvent(event), bool(nation), actor, reason) for time, event, nation, actor, reason in rows
@@ -228,12 +247,6 @@ def cases_of_escalation(transaction: Transaction, provider: str, escalation_id: 
     """Reads the cases of an escalation: one, and at a node that has none of it nothing."""
     place = (id_bytes(escalation_id), provider)
     return _cases(transaction, "WHERE escalation_id = ? AND provider = ?", place)
-
-
-def case_of_tracking(transaction: Transaction, tracking_digest: bytes) -> CaseFile | None:
-    """Reads the case of the report that a tracking code belongs to; None where there is none."""
-    found = _cases(transaction, "WHERE tracking_digest = ? ORDER BY kind, received_time LIMIT 1", (tracking_digest,))
-    return found[0] if found else None
 
 
 def read_cases(transaction: Transaction, condition: str, parameters: Sequence[object]) -> list[CaseFile]:

@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Final
 
+from regulator_node.case_codes import lock_cases
 from regulator_node.case_fold import Happening, Standing
 from regulator_node.case_queries import CaseView, unknown_case, view_of
 from regulator_node.case_review import account_history, decision_of
@@ -180,6 +181,8 @@ class CaseDesk:
         return decided
 
     def _held(self, transaction: Transaction, case_id: str, etag: str, now: int) -> CaseView:
+        # A report that joins the case at this moment is waited for: what is decided names it.
+        lock_cases(transaction, [_read(transaction, case_id, now).file.account_id])
         view = _read(transaction, case_id, now)
         self._check_place(view.file, view.standing)
         if etag and etag != view.etag:

@@ -36,6 +36,7 @@ measures_app = typer.Typer(name="measures", help="Measures on accounts.", no_arg
 
 CASE_COLUMNS: Final = (
     "due_time",
+    "overdue",
     "jurisdiction",
     "case_id",
     "kind",

@@ -14,9 +14,10 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Final
 
+from regulator_node.case_codes import case_of_code, lock_cases
 from regulator_node.case_fold import Standing
 from regulator_node.case_queries import view_of
-from regulator_node.case_rows import CaseFile, case_id_of, case_of_tracking, read_case
+from regulator_node.case_rows import CaseFile, case_id_of, read_case
 from regulator_node.complaint_words import SEED_BYTES, ComplaintWords, tracking_digest
 from regulator_node.held_escalations import provider_of_account
 from regulator_node.kept_answers import keep_answer, kept_answer
@@ -102,8 +103,8 @@ class RegisterComplaints:
             complaint: as it came in.
 
         Returns:
-            Its tracking code, and whether it was joined to the provider's report: not where that report has not come
-            to this regulator, is of another account, or is over.
+            Its tracking code, and whether it was joined to the provider's report: not where that report is of another
+            account or over, and not yet where it has not come to this regulator. It joins the complaint when it comes.
 
         Raises:
             NotFound: ACCOUNT_UNKNOWN, nothing is known of such an account here.
@@ -119,37 +120,42 @@ class RegisterComplaints:
             if answered is not None:
                 seed, joined = answered
                 return TakenComplaint(self._words.tracking_code(bytes.fromhex(seed)), bool(joined))
+            lock_cases(transaction, [id_bytes(complaint.account_id)])
             random = os.urandom(SEED_BYTES)
             code = self._words.tracking_code(random)
             case = _joined_case(transaction, complaint, micros(now))
             place = (case.jurisdiction, case.case_id) if case else self._open(transaction, complaint, code, policy, now)
             self._keep(transaction, complaint, code, place, micros(now))
-            keep_answer(transaction, METHOD, complaint.request_id, digest, [random.hex(), case is not None])
-            return TakenComplaint(code, case is not None)
+            joined = case is not None and case.cause > 0
+            keep_answer(transaction, METHOD, complaint.request_id, digest, [random.hex(), joined])
+            return TakenComplaint(code, joined)
 
         taken = await self._database.write(work)
         self._on_change()
         return taken
 
     async def get(self, tracking_code: str) -> ComplaintStanding:
-        """Says where a complaint stands.
+        """Says where a complaint stands, or a report that left its provider.
+
+        Args:
+            tracking_code: of the complaint, or the one that the provider gave to a reporter.
 
         Raises:
             NotFound: COMPLAINT_UNKNOWN.
         """
-        now = micros(self._clock())
+        now, digest = micros(self._clock()), tracking_digest(tracking_code)
 
         def work(transaction: Transaction) -> ComplaintStanding:
             rows = transaction.execute(
                 "SELECT case_jurisdiction, case_id, received_time FROM complaint"
                 " WHERE jurisdiction = ? AND code_digest = ?",
-                (self._log.jurisdiction, tracking_digest(tracking_code)),
+                (self._log.jurisdiction, digest),
             )
-            case = read_case(transaction, rows[0][0], bytes(rows[0][1])) if rows else None
+            case = read_case(transaction, rows[0][0], bytes(rows[0][1])) if rows else case_of_code(transaction, digest)
             if case is None:
-                mend = "no complaint has this tracking code: compare it with what you were given"
+                mend = "no complaint and no report here has this tracking code: compare it with what you were given"
                 raise NotFound(mend, "COMPLAINT_UNKNOWN")
-            return _told(view_of(transaction, case, now).standing, rows[0][2])
+            return _told(view_of(transaction, case, now).standing, rows[0][2] if rows else case.received_time)
 
         return await self._database.read(work)
 
@@ -218,7 +224,7 @@ class RegisterComplaints:
 def _joined_case(transaction: Transaction, complaint: NewComplaint, now: int) -> CaseFile | None:
     if not complaint.report_code:
         return None
-    case = case_of_tracking(transaction, tracking_digest(complaint.report_code))
+    case = case_of_code(transaction, tracking_digest(complaint.report_code))
     if case is None or case.account_id != id_bytes(complaint.account_id):
         return None
     return None if view_of(transaction, case, now).standing.acting_state in _OVER else case
@@ -233,6 +239,8 @@ def _opening(complaint: NewComplaint, code: str, policy: Policy, now: datetime) 
     report.tracking_digest = tracking_digest(code)
     report.baseline = complaint.baseline
     report.reports = 1
+    if complaint.report_code:
+        report.report_digest = tracking_digest(complaint.report_code)
     report.cause = escalation_pb2.ESCALATION_CAUSE_HANDED_OVER
     report.received_time.FromDatetime(now)
     clock = case_clock(CaseState.OPEN, CaseKind.COMPLAINT, micros(now), policy)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from regulator_node.case_queries import view_of
-from regulator_node.case_rows import case_id_of, home_of, read_case
+from regulator_node.case_rows import case_id_of, cases_of_escalation, home_of, read_case
 from shared.database import Database, Transaction
 from shared.errors import Violation
 from shared.pb.filingnet.network.v1 import entry_pb2
@@ -124,6 +124,9 @@ def _hear(told: dict[tuple[str, str], _Told], index: int, raw: bytes) -> None:
 
 def _locate(transaction: Transaction, jurisdiction: str, told: _Told, now: int) -> Party | Violation:
     case = read_case(transaction, jurisdiction, case_id_of(jurisdiction, told.origin, told.escalation_id))
+    if case is None:
+        # A report that joined the case of a complaint has none of its own.
+        case = next(iter(cases_of_escalation(transaction, told.origin, told.escalation_id)), None)
     standing = None if case is None else view_of(transaction, case, now).standing
     trail = ReportTrail(
         # What the provider holds is not in this log but for what it told: that the report left, and that it settled it.

@@ -9,7 +9,6 @@ from regulator_node.register_duties import read_duty_profiles
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.provisions.duties import DutyProfileRecord
-from shared.provisions.escalations import CaseKind
 from shared.provisions.measure_kinds import LADDER, MeasureAction
 from shared.provisions.reports import EscalationCause
 
@@ -73,9 +72,8 @@ def _count(transaction: Transaction, provider: str, now: int) -> list[ProviderFi
                 of(name).duties = profile
     overdue = (EscalationCause.FIRST_ANSWER_OVERDUE, EscalationCause.SETTLEMENT_OVERDUE)
     for name, count in transaction.execute(
-        "SELECT provider, COUNT(*) FROM case_file WHERE kind = ? AND cause IN (?, ?) AND (provider = ? OR ? = '')"
-        " GROUP BY provider",
-        (int(CaseKind.REPORT), *map(int, overdue), provider, provider),
+        "SELECT provider, COUNT(*) FROM case_file WHERE cause IN (?, ?) AND (provider = ? OR ? = '') GROUP BY provider",
+        (*map(int, overdue), provider, provider),
     ):
         of(name).escalated = count
     for name, kind, action, count in transaction.execute(

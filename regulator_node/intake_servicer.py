@@ -14,17 +14,18 @@ from typing import Final
 import grpc
 
 from regulator_node.admission import transfers_of
-from regulator_node.intake import Intake, only_opens, prepare
+from regulator_node.intake import Intake, PreparedBatch, only_opens, prepare
 from regulator_node.log import read_checkpoint
 from regulator_node.openings import OpeningsTogether
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, PermissionDenied, Unavailable
 from shared.mapping.licence import licence_of
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import intake_service_pb2, intake_service_pb2_grpc
+from shared.pb.filingnet.network.v1 import directory_pb2, intake_service_pb2, intake_service_pb2_grpc
 from shared.provisions.filings import FilingContext, ProviderState
+from shared.provisions.suspension import needs_good_standing
 from shared.server import current_caller
 from shared.trust.callers import Caller
 
@@ -137,6 +138,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             prepared = work()
         else:
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        _refuse_suspended(caller, prepared)
         transfers = transfers_of(self._view.directory.node(caller.name), request.transfers)
         context = self._filing_context(caller)
         if len(request.entries) <= INLINE_ENTRIES and transfers is None and only_opens(prepared):
@@ -161,3 +163,19 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             policies=self._view.policies,
             now=self._clock(),
         )
+
+
+def _refuse_suspended(caller: Caller, batch: PreparedBatch) -> None:
+    """Refuses a batch of a suspended provider that holds more than it may state: as a whole and unsigned, so that nothing
+    of it is parked. It sends its reports alone once it has heard that it is suspended.
+
+    Raises:
+        PermissionDenied: NODE_SUSPENDED.
+    """
+    if caller.state == directory_pb2.NODE_STATE_ACTIVE:
+        return
+    if any(entry.record is not None and needs_good_standing(entry.record) for entry in batch.entries):
+        mend = (
+            "it tells of reports and measures, and files no account and no label: settle the suspension with the nation"
+        )
+        raise PermissionDenied(f"{caller.name} is suspended: {mend}", "NODE_SUSPENDED")

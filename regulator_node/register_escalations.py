@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from regulator_node.case_codes import join_report, keep_codes, lock_cases, merge_case, waiting_cases
 from regulator_node.case_fold import Happening
 from regulator_node.case_rows import (
     NATION_JURISDICTION,
@@ -19,6 +20,7 @@ from regulator_node.case_rows import (
     case_id_of,
     cases_of_escalation,
     open_case,
+    read_standing,
 )
 from regulator_node.held_escalations import (
     APPEAL_COLUMNS,
@@ -38,9 +40,9 @@ from shared.provisions.account_history import AccountHistory, Appeal
 from shared.provisions.appeals import AppealRecord, AppealStage, appeal_after, appeal_decided
 from shared.provisions.directives import ANSWER_EVENTS, CASE_EVENTS, EscalationOutcome, OrderAnswerRecord
 from shared.provisions.escalation_judgement import EscalationRecord
-from shared.provisions.escalations import CaseEvent, CaseKind
+from shared.provisions.escalations import CaseEvent, CaseKind, CaseState
 from shared.provisions.measures import MeasureRecord, measure_after
-from shared.provisions.reports import ReportRecord, SettlementRecord
+from shared.provisions.reports import JoiningRecord, ReportRecord, SettlementRecord
 from shared.provisions.statements import Matter
 
 __all__ = ["apply_escalation_decision", "apply_escalations", "read_histories", "read_threads", "region_of_decision"]
@@ -96,6 +98,10 @@ _MEASURE: Final = _upsert("measure", _PLACE, ("account_id",), (*MEASURE_COLUMNS,
 _APPEAL: Final = _upsert("appeal", _PLACE, ("appeal_id", "account_id"), APPEAL_COLUMNS)
 
 
+_WITH_CODES: Final = (ReportRecord, JoiningRecord)
+_OVER: Final = (CaseState.CLOSED, CaseState.DISMISSED)
+
+
 @dataclass(frozen=True, slots=True)
 class _Stated:
     """A statement and where it is written."""
@@ -122,8 +128,9 @@ def apply_escalations(
         entries: pairs of log index and entry, all of which hold an escalation.
         filed_time: when they entered the log, microseconds since 1970.
     """
-    for index, entry in entries:
-        record = escalation_from_wire(entry.escalation, micros_of(entry.created_time))
+    records = [escalation_from_wire(entry.escalation, micros_of(entry.created_time)) for _, entry in entries]
+    lock_cases(transaction, {id_bytes(record.account_id) for record in records if isinstance(record, _WITH_CODES)})
+    for (index, entry), record in zip(entries, records, strict=True):
         stated = _Stated(jurisdiction, index, entry.origin, filed_time)
         if entry.origin.startswith("regulator/"):
             if isinstance(record, ReportRecord):
@@ -231,6 +238,8 @@ def _keep_thread(transaction: Transaction, stated: _Stated, record: EscalationRe
 def _apply(transaction: Transaction, stated: _Stated, record: EscalationRecord) -> None:
     if isinstance(record, ReportRecord):
         _open_report(transaction, stated, record)
+    elif isinstance(record, JoiningRecord):
+        _join_reporters(transaction, stated, record)
     elif isinstance(record, SettlementRecord):
         for case in cases_of_escalation(transaction, stated.origin, record.escalation_id):
             add_happening(transaction, case, stated.placed(CaseEvent.SETTLE, record.outcome))
@@ -244,13 +253,39 @@ def _apply(transaction: Transaction, stated: _Stated, record: EscalationRecord) 
 
 def _open_report(transaction: Transaction, stated: _Stated, record: ReportRecord) -> None:
     case = _case(CaseKind.REPORT, stated, stated.origin, record, cause=record.cause, item_url=record.item_url)
-    open_case(transaction, case, stated.placed(CaseEvent.OPEN))
+    digests = [record.tracking_digest, *record.joined_digests]
+    joined = stated.placed(CaseEvent.JOIN)
+    waiting = waiting_cases(transaction, digests, stated.origin, case.account_id, joined)
+    here = next((each for each in waiting if each.jurisdiction == stated.jurisdiction), None)
+    if here is None:
+        open_case(transaction, case, stated.placed(CaseEvent.OPEN))
+    else:
+        waiting.remove(here)
+        case = join_report(transaction, here, case, joined)
+    keep_codes(transaction, case, digests)
+    for each in waiting:
+        merge_case(transaction, each, case, joined)
+
+
+def _join_reporters(transaction: Transaction, stated: _Stated, record: JoiningRecord) -> None:
+    """Keeps the codes of further reporters; who complained under one of them is told of the report's case from now on."""
+    joined = stated.placed(CaseEvent.JOIN)
+    digests = list(record.tracking_digests)
+    for case in cases_of_escalation(transaction, stated.origin, record.escalation_id):
+        waiting = waiting_cases(transaction, digests, stated.origin, case.account_id, joined)
+        keep_codes(transaction, case, digests)
+        if read_standing(transaction, case).state in _OVER:
+            continue
+        for each in waiting:
+            merge_case(transaction, each, case, joined)
 
 
 def _open_complaint(transaction: Transaction, stated: _Stated, record: ReportRecord) -> None:
     found = provider_of_account(transaction, stated.jurisdiction, id_bytes(record.account_id))
     case = _case(CaseKind.COMPLAINT, stated, found[1] if found else "", record)
     open_case(transaction, case, stated.placed(CaseEvent.OPEN))
+    # Its own code goes with its words, once they are disposed of, and is not kept here.
+    keep_codes(transaction, case, [record.report_digest] if record.report_digest else [])
 
 
 def _case(

@@ -76,7 +76,7 @@ class Case:
         state: where it stands.
         provider: node name.
         account_id: a UUID.
-        escalation_id: the provider's; empty for a complaint.
+        escalation_id: the provider's; empty for a complaint that no report joined.
         baseline: 1 to 7.
         item_url: the public item; empty for the account as a whole.
         cause: why it left its provider.
@@ -87,6 +87,7 @@ class Case:
         responsible: node name of whoever has to act; empty where it is over.
         events: what happened, oldest first.
         etag: changes with every change.
+        overdue: whether whoever has to act let the time run out.
     """
 
     jurisdiction: str
@@ -106,6 +107,7 @@ class Case:
     responsible: str
     events: Sequence[CaseEvent]
     etag: str
+    overdue: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,7 @@ def _case(message: escalation_service_pb2.Case) -> Case:
         message.responsible,
         [CaseEvent(time_from_wire(each.time), each.action, each.actor, each.reason) for each in message.events],
         message.etag,
+        message.overdue,
     )
 
 

@@ -15,6 +15,8 @@ from shared.client.report_types import (
     MeasureState,
     Order,
     Report,
+    ReportBalance,
+    ReportFinding,
     ReportOutcome,
     ReportState,
     SubmittedReport,
@@ -28,8 +30,11 @@ from shared.pb.filingnet.provider.v1 import (
 )
 from shared.provisions.directives import OrderAnswer
 from shared.provisions.measure_kinds import Gravity, MeasureKind
+from shared.remote_errors import translated
 
 PAGE_ROWS: Final = 200
+AUDIT_SECONDS: Final = 1800.0
+"""Every report of the node is looked up."""
 
 
 class ReportCalls:
@@ -111,6 +116,17 @@ class ReportCalls:
         """Hands a report over to the regulator before its time."""
         request = report_service_pb2.HandOverReportRequest(report_id=report_id, actor=actor, etag=etag)
         return report_from_wire((await self._connection.call(self._report_stub.HandOverReport, request)).report)
+
+    async def audit_reports(self) -> ReportBalance:
+        """Proves that every report at this node is with exactly one party, or names those that do not add up."""
+        request = report_service_pb2.AuditReportsRequest()
+        answer = await translated(self._report_stub.AuditReports(request, timeout=AUDIT_SECONDS))
+        return ReportBalance(
+            answer.reports,
+            {each.party: each.reports for each in answer.parties},
+            answer.wrong,
+            [ReportFinding(each.report_id, each.rule, each.mend) for each in answer.findings],
+        )
 
     async def apply_measure(
         self,

@@ -144,10 +144,10 @@ class PublicClient:
         return TakenComplaint(answer.tracking_code, answer.joined)
 
     async def get_complaint(self, tracking_code: str) -> ComplaintStanding:
-        """Says where a complaint stands.
+        """Says where a complaint stands; or, by the code that a provider gave to a reporter, a report that left it.
 
         Raises:
-            NotFound: no complaint has that code.
+            NotFound: no complaint and no report there has that code.
             Exhausted: RATE_LIMITED.
         """
         request = public_service_pb2.GetComplaintRequest(tracking_code=tracking_code)

@@ -5,6 +5,7 @@ Numbers of enums are those of the contracts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -193,3 +194,29 @@ class Order:
     decided_time: datetime
     answer_by_time: datetime
     answer: OrderAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFinding:
+    """A report that does not add up: the rule it breaks and what that means."""
+
+    report_id: str
+    rule: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportBalance:
+    """The audit of a node's reports.
+
+    Attributes:
+        reports: taken in; joined ones count as one.
+        parties: how many are with whom; "nobody" has those that are over.
+        wrong: how many do not add up.
+        findings: the first 1,000 of those.
+    """
+
+    reports: int
+    parties: Mapping[str, int]
+    wrong: int
+    findings: Sequence[ReportFinding]

@@ -7,6 +7,7 @@ What it promises, and how:
 - Nothing overtakes: entries of one account arrive in order. Two batches may be under way at once, but never with an
   account in common; a batch ends where it would meet an account of the one before.
 - A refusal stops its account alone: the entry and the account's later ones are parked with the reason.
+- What may not be sent yet, an account of a provider that is suspended say, waits, and delays nothing else.
 - An outage of any length heals by itself: transient failures are retried for ever (retry.py); what is not transient,
   this node suspended say, is held, shown in the status and tried again at the cap. Waits end early when the peer
   speaks. When delivery stands, and why, is stored, so that the status tells it after a restart too.
@@ -100,6 +101,19 @@ class RefusalListener(Protocol):
         """Is told once they are stored, or may be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What waits on though the destination would be reached: why, for the status, and which entries, asked in order."""
+
+    reason: str
+    waits: Callable[[bytes], bool]
+
+
+def nothing_withheld() -> Withheld | None:
+    """Says that everything may be sent."""
+    return None
+
+
 class DeliveryWorker:
     """Delivers one destination's outbox.
 
@@ -111,6 +125,7 @@ class DeliveryWorker:
         cap_seconds: the longest wait between attempts.
         max_entries: the most entries in a batch.
         refusals: told of what was refused.
+        withheld: says what waits at the moment; asked before each round, and whoever changes the answer wakes the worker.
 
     Attributes:
         recorded: told after each batch of which the outcome is stored.
@@ -126,6 +141,7 @@ class DeliveryWorker:
         cap_seconds: float = CAP_SECONDS,
         max_entries: int = MAX_ENTRIES,
         refusals: RefusalListener | None = None,
+        withheld: Callable[[], Withheld | None] = nothing_withheld,
     ) -> None:
         self._database = database
         self._route = route
@@ -133,6 +149,9 @@ class DeliveryWorker:
         self._clock = clock
         self._max_entries = max_entries
         self._refusals = refusals
+        self._ask_withheld = withheld
+        self._withheld: Withheld | None = None
+        self._left_waiting = False
         self._persistence = Persistence(
             cap_seconds=cap_seconds,
             # The node's own storage counts: a full disk here must not end delivery any more than a cut network.
@@ -171,11 +190,14 @@ class DeliveryWorker:
         under_way: list[tuple[_Batch, asyncio.Task[None]]] = []
         sent = False
         self._cursor = 0
+        self._withheld, self._left_waiting = self._ask_withheld(), False
         try:
             while True:
                 # Read and signed while others are under way, so that it can follow as soon as one of them ends.
                 batch = await self._next_batch(frozenset().union(*(batch.accounts for batch, _ in under_way)))
                 if batch is None and not under_way:
+                    if self._withheld is not None and self._left_waiting:
+                        await self._note(self._withheld.reason)
                     return sent
                 if batch is None or len(under_way) >= WINDOW:
                     _, oldest = under_way.pop(0)
@@ -190,6 +212,14 @@ class DeliveryWorker:
 
     async def _next_batch(self, busy: frozenset[str]) -> _Batch | None:
         rows = await self._database.read(self._read_rows)
+        while self._withheld is not None and rows:
+            sent_on = [row for row in rows if not self._withheld.waits(row.entry)]
+            self._left_waiting = self._left_waiting or len(sent_on) < len(rows)
+            if sent_on:
+                rows = sent_on
+                break
+            self._cursor = rows[-1].sequence
+            rows = await self._database.read(self._read_rows)
         taken: list[_Row] = []
         size = 0
         for row in rows:
@@ -344,6 +374,13 @@ class DeliveryWorker:
         )
         if stopped and self._refusals is not None:
             self._refusals.store_refused(transaction, stopped)
+
+    async def _note(self, reason: str) -> None:
+        await self._database.write(
+            lambda transaction: transaction.execute(
+                "UPDATE destination SET last_error = ? WHERE name = ?", (reason[:200], self._route.destination)
+            )
+        )
 
     async def _on_pause(self, error: BaseException, attempts: int, seconds: float) -> None:
         reason = (

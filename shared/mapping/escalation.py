@@ -8,7 +8,7 @@ from shared.provisions.appeals import AppealRecord
 from shared.provisions.directives import DecisionRecord, OrderAnswerRecord
 from shared.provisions.escalation_judgement import EscalationRecord
 from shared.provisions.measures import MeasureRecord
-from shared.provisions.reports import ReportRecord, SettlementRecord
+from shared.provisions.reports import JoiningRecord, ReportRecord, SettlementRecord
 
 
 def escalation_from_wire(escalation: escalation_pb2.Escalation, created_time: int) -> EscalationRecord:
@@ -32,6 +32,8 @@ def escalation_from_wire(escalation: escalation_pb2.Escalation, created_time: in
     if matter == "report_settled":
         settled = escalation.report_settled
         return SettlementRecord(*head, micros_of(settled.settled_time), settled.outcome)
+    if matter == "report_joined":
+        return JoiningRecord(*head, tuple(escalation.report_joined.tracking_digests))
     if matter == "measure":
         return _measure(head, escalation.measure)
     if matter == "appeal":
@@ -73,6 +75,8 @@ def _report(head: tuple[str, str, int, int], report: escalation_pb2.ReportEscala
         micros_of(report.due_time),
         report.reports,
         report.cause,
+        tuple(report.joined_digests),
+        report.report_digest,
     )
 
 

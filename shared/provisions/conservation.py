@@ -41,6 +41,57 @@ class ReportTrail:
     nation_case: CaseState | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HeldReport:
+    """What a provider holds of one report. Times are microseconds since the epoch, UTC.
+
+    Attributes:
+        report: where it stands.
+        reports: how many reports are joined in it.
+        codes: how many tracking codes are kept for it.
+        leave_time: when it leaves by itself; FOREVER where it will not.
+        escalated: whether an entry that it left is kept.
+        taken: whether the regulator acknowledged that entry.
+    """
+
+    report: ReportState
+    reports: int
+    codes: int
+    leave_time: int
+    escalated: bool
+    taken: bool
+
+
+LONGEST_DELAY: Final = 60_000_000
+"""A report leaves at its due minute."""
+
+
+def locate_held(held: HeldReport, home: Party, now: int) -> Party | Violation:
+    """Says with whom a report is by what its provider holds, or what does not add up there.
+
+    Args:
+        held: what the provider holds.
+        home: the party of the regulator with which it files, PROVINCE or NATION: from there on its own audit goes.
+        now: the moment.
+
+    Returns:
+        The party, NOBODY where the provider settled it in time; or the violation CODE_MISSING, REPORT_LOST,
+        ENTRY_UNEXPECTED or REPORT_OVERDUE.
+    """
+    handled = held.report in (ReportState.RECEIVED, ReportState.ANSWERED)
+    if held.codes != held.reports:
+        mend = f"{held.reports} reporters are joined in it and {held.codes} codes are kept: one cannot ask any more"
+        return Violation("codes", "CODE_MISSING", mend)
+    if held.escalated and handled:
+        return Violation("report", "ENTRY_UNEXPECTED", "the provider still handles a report that it sent off")
+    if handled and held.leave_time + LONGEST_DELAY <= now:
+        mend = "its time is up and it has not left; see the node's log for what keeps it"
+        return Violation("leave_time", "REPORT_OVERDUE", mend)
+    if held.escalated:
+        return home if held.taken else Party.PROVIDER
+    return _locate_at_provider(ReportTrail(held.report))
+
+
 _UNDECIDED: Final = (CaseState.OPEN, CaseState.ASSIGNED, CaseState.VERIFIED)
 
 

@@ -21,10 +21,19 @@ from shared.provisions.measures import MeasureRecord, judge_measure
 from shared.provisions.policy import Policy
 from shared.provisions.provider_standing import ProviderStanding, judge_reporting_provider
 from shared.provisions.refusals import Refusal, refusal_of
-from shared.provisions.reports import ReportRecord, SettlementRecord, judge_report, judge_settlement
+from shared.provisions.reports import (
+    JoiningRecord,
+    ReportRecord,
+    SettlementRecord,
+    judge_joining,
+    judge_report,
+    judge_settlement,
+)
 from shared.provisions.statements import Matter, Thread, judge_created_time, policy_of_entry
 
-EscalationRecord: TypeAlias = ReportRecord | SettlementRecord | MeasureRecord | AppealRecord | OrderAnswerRecord
+EscalationRecord: TypeAlias = (
+    ReportRecord | SettlementRecord | JoiningRecord | MeasureRecord | AppealRecord | OrderAnswerRecord
+)
 """Any statement of a provider in an Escalation."""
 
 
@@ -57,7 +66,7 @@ def judge_escalation(record: EscalationRecord, context: EscalationContext) -> Re
     Returns:
         None where the statement may enter the register, else the refusal: PROVIDER_UNKNOWN, PROVIDER_DENIED,
         JURISDICTION_WRONG, MATTER_WRONG, ACCOUNT_CHANGED, TIME_IN_FUTURE, TIME_TOO_EARLY, and what `judge_report`,
-        `judge_settlement`, `judge_measure`, `judge_appeal` and `judge_order_answer` say.
+        `judge_joining`, `judge_settlement`, `judge_measure`, `judge_appeal` and `judge_order_answer` say.
     """
     policy = policy_of_entry(context.policies, record.created_time)
     if isinstance(policy, Violation):
@@ -82,6 +91,8 @@ def _judge_matter(record: EscalationRecord, context: EscalationContext, policy: 
         return judge_order_answer(record, context.thread, context.history, policy)
     if isinstance(record, SettlementRecord):
         return judge_settlement(record, context.thread, policy)
+    if isinstance(record, JoiningRecord):
+        return judge_joining(record, context.thread)
     return judge_report(record, context.thread, policy)
 
 

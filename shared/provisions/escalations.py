@@ -83,6 +83,8 @@ class CaseEvent(IntEnum):
     DECLINE = 8
     SETTLE = 9
     RISE = 10
+    JOIN = 11
+    MERGE = 12
 
 
 class Party(IntEnum):
@@ -138,6 +140,9 @@ CASE_TRANSITIONS: Final[dict[tuple[CaseState, CaseEvent], CaseTransition]] = {
     # A report that its provider settled late needs no decision any more; one that was decided meanwhile stays decided.
     **{(state, _E.SETTLE): CaseTransition(_S.CLOSED, CaseActor.PROVIDER) for state in _UNDECIDED},
     **{(state, _E.SETTLE): CaseTransition(state, CaseActor.PROVIDER) for state in (*_AT_PROVIDER, *_OVER, _S.RISEN)},
+    # A report joins the case of the complaint that named it; a case that another one of the same report takes up ends.
+    **{(state, _E.JOIN): CaseTransition(state, CaseActor.INTAKE) for state in (*_UNDECIDED, *_AT_PROVIDER)},
+    **{(state, _E.MERGE): CaseTransition(_S.CLOSED, CaseActor.INTAKE) for state in (_S.OPEN, _S.ASSIGNED, _S.VERIFIED)},
     # The provider may answer the province's directive after the nation took the case over.
     **{
         (_S.RISEN, event): CaseTransition(_S.RISEN, CaseActor.PROVIDER)

@@ -28,6 +28,7 @@ __all__ = [
     "Departure",
     "DueTimes",
     "EscalationCause",
+    "JoiningRecord",
     "Pause",
     "ReportEvent",
     "ReportRecord",
@@ -37,6 +38,7 @@ __all__ = [
     "departure",
     "due_time",
     "due_times",
+    "judge_joining",
     "judge_report",
     "judge_report_event",
     "judge_settlement",
@@ -124,6 +126,10 @@ TRANSITIONS: Final[dict[tuple[ReportState, ReportEvent], Transition]] = {
 """Everything that can happen to a report; what is not listed cannot."""
 
 
+MOST_DIGESTS: Final = 500
+"""Tracking codes of joined reporters that one statement holds, as in the contract."""
+
+
 @dataclass(slots=True)
 class ReportRecord(Statement):
     """A report that left its provider as the rules see it: the fields of ReportEscalation. Times are microseconds."""
@@ -136,6 +142,15 @@ class ReportRecord(Statement):
     due_time: int
     reports: int
     cause: int
+    joined_digests: tuple[bytes, ...] = ()
+    report_digest: bytes = b""
+
+
+@dataclass(slots=True)
+class JoiningRecord(Statement):
+    """Further reporters of a report that left, by the digests of their codes: the fields of ReportJoined."""
+
+    tracking_digests: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -268,9 +283,23 @@ def judge_report(record: ReportRecord, thread: Thread | None, policy: Policy) ->
 
     Returns:
         None where it may enter the register, else the refusal: REVISION_OUT_OF_ORDER, MATTER_WRONG, BASELINE_WRONG,
-        ITEM_WRONG, TIME_ORDER_WRONG, TIME_TOO_EARLY.
+        ITEM_WRONG, DIGESTS_WRONG, TIME_ORDER_WRONG, TIME_TOO_EARLY.
     """
     return refusal_of(_judge_report(record, thread, policy))
+
+
+def judge_joining(record: JoiningRecord, thread: Thread | None) -> Refusal | None:
+    """Judges the statement that further reporters are joined in a report that left.
+
+    Args:
+        record: the statement.
+        thread: what was stated under its id before; None where nothing was.
+
+    Returns:
+        None where it may enter the register, else the refusal: REPORT_UNKNOWN, REVISION_OUT_OF_ORDER, ACCOUNT_CHANGED,
+        DIGESTS_WRONG.
+    """
+    return refusal_of(_judge_joining(record, thread))
 
 
 def judge_settlement(record: SettlementRecord, thread: Thread | None, policy: Policy) -> Refusal | None:
@@ -317,14 +346,35 @@ def _judge_report(record: ReportRecord, thread: Thread | None, policy: Policy) -
     if record.due_time > record.created_time and record.cause != EscalationCause.HANDED_OVER:
         yield Violation("escalation.report.due_time", "TIME_ORDER_WRONG", "a report leaves when it is due, not before")
 
+    named = (record.tracking_digest, *record.joined_digests)
+    if len(set(named)) < len(named) or len(named) > record.reports or len(record.joined_digests) > MOST_DIGESTS:
+        mend = f"name the code of each joined reporter once, at most {MOST_DIGESTS} and no more than there are reports"
+        yield Violation("escalation.report.joined_digests", "DIGESTS_WRONG", mend)
+    if record.report_digest:
+        mend = "leave it empty: only a regulator names the report of a complaint that came straight to it"
+        yield Violation("escalation.report.report_digest", "DIGESTS_WRONG", mend)
+
+
+def _judge_joining(record: JoiningRecord, thread: Thread | None) -> Iterator[Violation]:
+    yield from _judge_later(record, thread, "only a report that has left is joined by further reporters here")
+    digests = record.tracking_digests
+    if not 1 <= len(digests) <= MOST_DIGESTS or len(set(digests)) < len(digests):
+        mend = f"name the codes of 1 to {MOST_DIGESTS} reporters, each once"
+        yield Violation("escalation.report_joined.tracking_digests", "DIGESTS_WRONG", mend)
+
+
+def _judge_later(record: SettlementRecord | JoiningRecord, thread: Thread | None, unknown: str) -> Iterator[Violation]:
+    """Yields why a statement cannot follow the departure of a report."""
+    if thread is None or thread.matter != Matter.REPORT:
+        yield Violation("escalation.escalation_id", "REPORT_UNKNOWN", unknown)
+        return
+    yield from judge_revision("escalation", record.revision, thread.revision)
+    if record.account_id != thread.account_id:
+        yield Violation("escalation.account_id", "ACCOUNT_CHANGED", "keep the account of the report")
+
 
 def _judge_settlement(record: SettlementRecord, thread: Thread | None, policy: Policy) -> Iterator[Violation]:
-    if thread is None or thread.matter != Matter.REPORT:
-        yield Violation("escalation.escalation_id", "REPORT_UNKNOWN", "only a report that has left is settled here")
-    else:
-        yield from judge_revision("escalation", record.revision, thread.revision)
-        if record.account_id != thread.account_id:
-            yield Violation("escalation.account_id", "ACCOUNT_CHANGED", "keep the account of the report")
+    yield from _judge_later(record, thread, "only a report that has left is settled here")
     if record.outcome not in policy.settlement_outcome_codes:
         mend = f"give a settlement outcome of policy {policy.version}"
         yield Violation("escalation.report_settled.outcome", "OUTCOME_UNKNOWN", mend)

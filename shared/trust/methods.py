@@ -128,6 +128,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
             "SettleReport",
             "PauseReport",
             "HandOverReport",
+            "AuditReports",
         ],
         _BACKEND,
     )
@@ -195,15 +196,15 @@ NATION_ONLY: Final = frozenset(
 
 WHILE_SUSPENDED: Final = frozenset(
     [
-        *_names(f"{_NETWORK}.IntakeService", ["GetHighWaterMark"]),
+        *_names(f"{_NETWORK}.IntakeService", ["SubmitEntries", "GetHighWaterMark"]),
         *_names(f"{_NETWORK}.FollowService", ["FollowDirectives", "FollowDocuments"]),
         *_names(f"{_NETWORK}.WitnessService", ["ProveFinal"]),
         *_names(f"{_NETWORK}.EnrolmentService", ["RenewCertificate"]),
         *(method for method, roles in METHODS.items() if roles == _EVERYONE),
     ]
 )
-"""Methods that a suspended node may still call: it files nothing, and learns when it may again. Without a renewal its
-certificate would end before its suspension does."""
+"""Methods that a suspended node may still call: it files nothing, owes its reports all the same (Art. 8(2)), which intake
+tells apart, and learns when it may file again. Without a renewal its certificate would end before its suspension does."""
 
 
 def methods_at(node_name: str) -> Mapping[str, frozenset[Role]]:

@@ -198,6 +198,8 @@ def _summary(escalation: escalation_pb2.Escalation) -> str:
         told = escalation_pb2.OrderAnswer.Name(escalation.order_answered.answer).removeprefix("ORDER_ANSWER_")
     elif matter == "report":
         told = escalation_pb2.EscalationCause.Name(escalation.report.cause).removeprefix("ESCALATION_CAUSE_")
+    elif matter == "report_joined":
+        return f"{matter} {escalation.revision}"
     else:
         told = escalation.report_settled.outcome
     return f"{matter} {told.lower()} {escalation.revision}"

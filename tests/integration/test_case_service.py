@@ -25,10 +25,10 @@ WORDS = "这个公众号发布的消息不真实"
 
 
 @pytest.fixture
-async def nation(tmp_path: Path) -> AsyncIterator[Running]:
-    """A nation that serves."""
+async def nation(tmp_path: Path, database_url: str) -> AsyncIterator[Running]:
+    """A nation that serves, on both databases."""
     with free_ports() as ports:
-        async with nation_serving(tmp_path / "nation", ports) as running:
+        async with nation_serving(tmp_path / "nation", ports, database_url=database_url) as running:
             yield running
 
 

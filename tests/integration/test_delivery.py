@@ -24,7 +24,7 @@ from shared.delivery.outbox import (
     violations_from_json,
 )
 from shared.delivery.retry import Persistence
-from shared.delivery.worker import DeliveryWorker, Route, Submit
+from shared.delivery.worker import DeliveryWorker, Route, Submit, Withheld, nothing_withheld
 from shared.errors import FailedPrecondition, InvalidInput, NotFound
 from shared.evidence.hashing import ProofError
 from shared.evidence.receipts import verify_receipt
@@ -162,6 +162,25 @@ async def test_later_filings_of_a_stopped_account_wait(database: Database, regis
     assert [3, 2] == await states(database)
     assert 2 == await database.write(lambda transaction: replay(transaction, account))
     assert [0, 0] == await states(database)
+
+
+async def test_what_is_withheld_waits_and_delays_nothing_else(database: Database, register: Register) -> None:
+    """What may not be sent yet stays queued in its place, the status says why, and it follows once it may."""
+    await queue(database, *(made_up_filing(display_name="留下") for _ in range(5)), made_up_filing())
+    withheld: list[Withheld] = [Withheld("NODE_SUSPENDED: 暂停", lambda raw: "留下".encode() in raw)]
+    worker = worker_to(
+        database, register, max_entries=2, withheld=lambda: withheld[0] if withheld else nothing_withheld()
+    )
+    assert await worker.drain()
+    await queue(database, made_up_filing())
+    assert await worker.drain()
+    assert not await worker.drain()
+    (status,) = await database.read(destination_statuses)
+    assert ([0] * 5 + [1, 1], "NODE_SUSPENDED: 暂停") == (await states(database), status.last_error)
+    withheld.clear()
+    assert await worker.drain()
+    (status,) = await database.read(destination_statuses)
+    assert ([1] * 7, "", 7) == (await states(database), status.last_error, await logged(register))
 
 
 async def test_wrong_evidence_is_not_believed(database: Database, register: Register) -> None:

@@ -146,6 +146,9 @@ async def test_reports_measures_and_orders_by_command(node: ProviderClient, sett
     assert (0, True) == ((done := await run(settings, "reports", "outcome", taken["tracking_code"]))[0], bool(done[1]))
     code, printed = await run(settings, "reports", "settle", report_id, "forgotten", "--actor", ACTOR)
     assert 1 == code
+    code, printed = await run(settings, "reports", "audit", "--json")
+    assert (0, {"reports": 1, "parties": {"provider": 1}, "wrong": 0, "findings": []}) == (code, json.loads(printed))
+    assert 0 == (await run(settings, "reports", "audit"))[0]
     until = f"{system_clock() + timedelta(days=7):%Y-%m-%d}"
     terms = ("--baseline", "7", "--reason", "false_information", "--until", until, "--json")
     code, printed = await run(settings, "measures", "apply", account_id, "warn", *terms)

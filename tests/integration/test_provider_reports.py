@@ -11,9 +11,11 @@ from uuid import UUID
 import pytest
 
 from provider_node.reports import ToldReport
+from shared.clock import micros
 from shared.errors import Conflict, InvalidInput
 from shared.identifiers import new_account_id
 from shared.provisions.directives import EscalationOutcome
+from shared.provisions.escalations import Party
 from shared.provisions.reports import ReportState
 from tests.integration.oversight_samples import ACTOR, DIGEST, HOUR, URL, Supervised, refusal, served, supervised
 from tests.integration.provider_samples import files_with, made_up_network, planted_person
@@ -199,6 +201,65 @@ async def test_art_5_3_handed_over_report_is_settled_and_decided(made: Supervise
     assert (ReportState.DECIDED, "dismissed") == (outcome.report.state, outcome.report.outcome)
     read, _ = await reports.read_words(report_id, "report_handling", ACTOR)
     assert ("decided", "regulator/330000", "settled_already") == actions(read)[-1]
+
+
+async def test_answer_2_every_reporter_is_told_to_the_regulator_by_code(made: Supervised) -> None:
+    """Answer 2: the codes of all reporters joined in a report go with it, 500 a statement, and each goes once."""
+    told, first, _ = await made.report()
+    await made.provider.database.write(
+        lambda transaction: transaction.insert_many(
+            "report_code",
+            ("digest", "report_id", "received_time"),
+            [(number.to_bytes(32), told.report.report_id, micros(made.now)) for number in range(1, 1001)],
+        )
+    )
+    await made.provider.database.write(
+        lambda transaction: transaction.execute("UPDATE report SET reports = 1001, version = 1001")
+    )
+    made.later(HOUR)
+    await made.report()
+    left = await made.oversight.reports.hand_over(told.report.report_id, ACTOR, "")
+    escalations = await made.escalations()
+    assert ["report handed_over 1", "report_joined 2", "report_joined 3"] == await made.told()
+    assert (1002, 500, 500, 1) == (
+        escalations[0].report.reports,
+        len(escalations[0].report.joined_digests),
+        *(len(each.report_joined.tracking_digests) for each in escalations[1:]),
+    )
+    digests = {escalations[0].report.tracking_digest, *escalations[0].report.joined_digests}
+    for each in escalations[1:]:
+        digests.update(each.report_joined.tracking_digests)
+    assert (1002, True) == (len(digests), hashlib.sha256(first.encode()).digest() in digests)
+    await made.oversight.reports.settle(left.report.report_id, ACTOR, "item_removed", "")
+    assert "report_settled item_removed 4" == (await made.told())[-1]
+
+
+async def test_answer_2_every_report_at_a_provider_adds_up(made: Supervised) -> None:
+    """Answer 2: each report is with one party; one that lost its code or its entry, or did not leave, is named."""
+    reports, audit = made.oversight.reports, made.oversight.audit
+    ids = [(await made.report(baseline=baseline))[0].report.report_id for baseline in range(1, 8)]
+    await made.report(baseline=1)
+    await reports.settle(ids[1], ACTOR, "no_violation", "")
+    for report_id in ids[2:4]:
+        await reports.hand_over(report_id, ACTOR, "")
+    sound = await audit.run(Party.PROVINCE)
+    assert (7, {"provider": 6, "nobody": 1}, 0, []) == (sound.reports, sound.parties, sound.wrong, sound.findings)
+    for statement in (
+        f"UPDATE outbox SET state = 1 WHERE entry_id = (SELECT entry_id FROM escalation_statement"
+        f" WHERE escalation_id = '{ids[2]}')",
+        f"DELETE FROM escalation_statement WHERE escalation_id = '{ids[3]}'",
+        f"DELETE FROM report_code WHERE report_id = '{ids[4]}'",
+    ):
+        await made.provider.database.write(lambda transaction, sql=statement: transaction.execute(sql))  # type: ignore[misc]
+    made.later(25 * HOUR)
+    broken = await audit.run(Party.PROVINCE)
+    assert {"province": 1, "nobody": 1} == broken.parties
+    overdue = [(report_id, "REPORT_OVERDUE") for report_id in (ids[0], *ids[5:])]
+    expected = sorted([(ids[3], "REPORT_LOST"), (ids[4], "CODE_MISSING"), *overdue])
+    assert (expected, 5) == ([(each.report_id, each.rule) for each in broken.findings], broken.wrong)
+    await made.oversight.clock.tick()
+    later = await audit.run(Party.PROVINCE)
+    assert {"provider": 3, "province": 1, "nobody": 1} == later.parties
 
 
 async def test_art_5_3_reports_are_listed_by_due_time(made: Supervised) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from regulator_node.case_fold import ShownState
+from regulator_node.case_mapping import case_to_wire
 from regulator_node.case_queries import CaseFilter, CaseView, MeasureFilter
 from regulator_node.cases import CaseVerdict, DecidedAnswer
 from regulator_node.conservation import audit_conservation
@@ -365,3 +366,26 @@ async def test_answer_2_conservation_holds_over_every_report(both: Provinces) ->
     )
     broken = await audit_conservation(both.register.database, at(NOW))
     assert ["CASE_MISSING"] == [each.rule for each in broken.findings]
+
+
+async def test_art_9_what_is_late_is_flagged(both: Provinces) -> None:
+    """Art. 9: when an acknowledgement or a decision is late its case says so, until somebody acts."""
+    orders = await both.file(), await both.file()
+    ordered, undecided = (made_up_report(account) for account in orders)
+    for report in (ordered, undecided):
+        await both.tell(report)
+    await both.decide(await both.case_of(ordered), pb.ESCALATION_OUTCOME_VERIFIED, "false_information")
+    (directive,) = await both.directives()
+    acknowledge_by = directive.escalation_decision.acknowledge_by.ToDatetime(UTC)
+    seen = []
+    for moment in (acknowledge_by - timedelta(minutes=1), acknowledge_by + timedelta(minutes=1)):
+        both.register.now = moment
+        case = await both.case_of(ordered)
+        seen.append((case.standing.shown, case.overdue, case_to_wire(case).overdue, case.responsible))
+    assert [(ShownState.ORDERED, late, late, PROVIDER) for late in (False, True)] == seen
+    await both.tell(made_up_answer(case, 2, directive.entry_id, pb.ORDER_ANSWER_ACKNOWLEDGED, acknowledge_by))
+    assert not (await both.case_of(ordered)).overdue
+    assert not (await both.case_of(undecided)).overdue
+    both.register.now = NOW + LONG_AFTER
+    risen = await both.case_of(undecided)
+    assert (ShownState.AT_NATION, True) == (risen.standing.shown, risen.overdue)

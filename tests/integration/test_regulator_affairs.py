@@ -16,7 +16,9 @@ from shared.calls import ServedCall, serving
 from shared.channel import RemoteError, officer_channel, translated
 from shared.cluster.made_up import person
 from shared.cluster.ports import Ports
+from shared.evidence.batches import sign_batch
 from shared.evidence.documents import verify_document
+from shared.identifiers import new_account_id
 from shared.network import read_documents
 from shared.pb.filingnet.network.v1 import (
     directory_pb2,
@@ -31,6 +33,9 @@ from shared.pb.filingnet.regulator.v1 import network_service_pb2_grpc
 from shared.trust.callers import Caller, Role
 from shared.trust.certificate_requests import certificate_request
 from shared.trust.names import officer_name, tls_host
+from tests.integration.case_samples import made_up_report
+from tests.integration.filing_samples import as_request, made_up_entry, made_up_filing
+from tests.integration.label_samples import body_entry
 from tests.integration.regulators import (
     PROVIDER,
     PROVINCE,
@@ -222,14 +227,19 @@ async def test_an_ended_certificate_fails_the_next_call(nation: Running, tmp_pat
     assert "CERTIFICATE_EXPIRED" == error.reason
 
 
-async def test_a_suspended_node_renews_and_files_nothing(nation: Running, tmp_path: Path) -> None:
+async def test_art_8_2_a_suspended_node_renews_and_reports_and_files_nothing(nation: Running, tmp_path: Path) -> None:
     """Suspension stops filing as a whole, unsigned, so that nothing is parked; it ends without a new token."""
-    provider = await provider_of(nation, tmp_path / "provider", "330000")
+    provider = await provider_of(nation, tmp_path / "provider", "100000")
     await set_state(nation, PROVIDER, "NODE_STATE_SUSPENDED")
     async with provider.calling(nation, intake_service_pb2_grpc.IntakeServiceStub) as stub:
-        request = intake_service_pb2.SubmitEntriesRequest(entries=[b"x"])
-        request.batch.header, request.batch.signature = b"x", b"x" * 64
-        assert "NODE_SUSPENDED" == (await refusal(stub.SubmitEntries(request))).reason
+        filing = made_up_entry(made_up_filing(), jurisdiction="100000")
+        report = body_entry("escalation", made_up_report(new_account_id()), sequence=2, jurisdiction="100000")
+        for entries in ([filing], [report, filing]):
+            request = as_request(sign_batch(entries, PROVIDER, "100000", provider.key), entries)
+            assert "NODE_SUSPENDED" == (await refusal(stub.SubmitEntries(request))).reason
+        request = as_request(sign_batch([report], PROVIDER, "100000", provider.key), [report])
+        answer = await stub.SubmitEntries(request)
+        assert [intake_service_pb2.ENTRY_OUTCOME_ACCEPTED] == [result.outcome for result in answer.results]
     async with provider.calling(nation, enrolment_service_pb2_grpc.EnrolmentServiceStub) as stub:
         csr = enrolment_service_pb2.RenewCertificateRequest(
             certificate_request=provider.credentials.certificate_request()

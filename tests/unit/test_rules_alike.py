@@ -25,7 +25,7 @@ from shared.provisions.escalation_judgement import EscalationContext, Escalation
 from shared.provisions.measures import Gravity, MeasureAction, MeasureKind, MeasureRecord, measure_after
 from shared.provisions.provider_standing import ProviderStanding, ProviderState
 from shared.provisions.refusals import Refusal
-from shared.provisions.reports import ReportRecord, SettlementRecord
+from shared.provisions.reports import JoiningRecord, ReportRecord, SettlementRecord
 from shared.provisions.spans import FOREVER
 from shared.provisions.statements import Matter, Thread
 from tests.unit.provision_samples import NOW
@@ -153,6 +153,7 @@ def context(**changes: Any) -> EscalationContext:
 RECORDS: tuple[EscalationRecord, ...] = (
     ReportRecord(REPORT, ACCOUNT, 1, CREATED, bytes(32), 7, "", b"", AT - 9 * DAY, AT - DAY, 1, 2),
     SettlementRecord(REPORT, ACCOUNT, 2, CREATED, CREATED, "item_removed"),
+    JoiningRecord(REPORT, ACCOUNT, 2, CREATED, (bytes(32),)),
     taken(),
     AppealRecord(APPEAL, ACCOUNT, 1, CREATED, MEASURE, AppealStage.PROVIDER_UPHELD, CREATED, bytes(32)),
     OrderAnswerRecord(REPORT, ACCOUNT, 1, CREATED, ORDER, 1, "", CREATED),
@@ -185,7 +186,7 @@ def test_art_3_report_to_the_competent_regulator(
 )
 def test_art_8_2_provider_without_licence_still_owes_its_records(standing: ProviderStanding) -> None:
     """Art. 8(2): neither a lapsed licence nor a suspension frees a provider from telling of reports and measures."""
-    found = [reason_of(judge_escalation(record, context(standing=standing))) for record in (RECORDS[0], RECORDS[2])]
+    found = [reason_of(judge_escalation(record, context(standing=standing))) for record in (RECORDS[0], RECORDS[3])]
     assert [None, None] == found
 
 
@@ -205,8 +206,8 @@ def test_clocks_of_both_ends_bound_every_statement(record: EscalationRecord) -> 
         (taken(), Thread(Matter.REPORT, ACCOUNT, 0), "MATTER_WRONG"),
         (taken(), Thread(Matter.MEASURE, OTHER_ACCOUNT, 0), "ACCOUNT_CHANGED"),
         (taken(), Thread(Matter.MEASURE, ACCOUNT, 0), None),
-        (RECORDS[3], Thread(Matter.MEASURE, ACCOUNT, 0), "MATTER_WRONG"),
-        (RECORDS[3], Thread(Matter.APPEAL, ACCOUNT, 0), None),
+        (RECORDS[4], Thread(Matter.MEASURE, ACCOUNT, 0), "MATTER_WRONG"),
+        (RECORDS[4], Thread(Matter.APPEAL, ACCOUNT, 0), None),
     ],
 )
 def test_one_id_stands_for_one_matter(record: EscalationRecord, thread: Thread, expected: str | None) -> None:

@@ -20,7 +20,7 @@ from shared.provisions.label_decisions import LabelDecisionRecord, LabelOutcome
 from shared.provisions.labels import LabelAction, LabelBasis, LabelRecord, LabelScope
 from shared.provisions.measures import Gravity, MeasureAction, MeasureKind, MeasureRecord
 from shared.provisions.policy import initial_policy
-from shared.provisions.reports import EscalationCause, ReportRecord, SettlementRecord
+from shared.provisions.reports import EscalationCause, JoiningRecord, ReportRecord, SettlementRecord
 from shared.validation import field_violations
 from tests.unit.rule_samples import ACCOUNT, APPEAL, AT, GRANT, MEASURE, ORDER, PUBLISHER
 
@@ -58,6 +58,7 @@ HEAD = {"escalation_id", "account_id", "revision", "created_time"}
         (AppealRecord, escalation_pb2.AppealRecord, HEAD),
         (ReportRecord, escalation_pb2.ReportEscalation, HEAD),
         (SettlementRecord, escalation_pb2.ReportSettled, HEAD),
+        (JoiningRecord, escalation_pb2.ReportJoined, HEAD),
         (OrderAnswerRecord, escalation_pb2.OrderAnswered, HEAD),
         (DutyProfileRecord, duty_pb2.DutyProfile, {"created_time"}),
     ],
@@ -103,7 +104,9 @@ def filled(message: M, values: dict[str, Any]) -> M:
     """The message with values; whole numbers stand for microseconds in times, 0 for an unset one."""
     for name, value in values.items():
         field = message.DESCRIPTOR.fields_by_name[name]
-        if field.message_type is None:
+        if field.is_repeated:
+            getattr(message, name).extend(value)
+        elif field.message_type is None:
             setattr(message, name, value)
         elif value:
             getattr(message, name).FromMicroseconds(value)
@@ -205,6 +208,12 @@ def answered(**changes: Any) -> escalation_pb2.OrderAnswered:
         (report(item_digest=bytes(32), item_url="https://example.org/1"), []),
         (report(item_url="https://example.org/1"), ["report.item"]),
         (report(item_digest=bytes(31)), ["report.item"]),
+        (report(reports=2, joined_digests=[b"1" * 32, b"2" * 32]), []),
+        (report(reports=2, joined_digests=[b"1" * 32, b"1" * 32]), ["repeated.unique"]),
+        (report(reports=2, joined_digests=[b"1" * 31]), ["bytes.len"]),
+        (escalation_pb2.ReportJoined(tracking_digests=[bytes(32)]), []),
+        (escalation_pb2.ReportJoined(), ["repeated.min_items"]),
+        (escalation_pb2.ReportJoined(tracking_digests=[n.to_bytes(32) for n in range(501)]), ["repeated.max_items"]),
         (answered(), []),
         (answered(answer=3, reason="account_closed"), []),
         (answered(answer=3), ["order_answered.reason"]),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Violation
 from shared.provisions.account_history import AccountHistory, Order
-from shared.provisions.conservation import ReportTrail, locate
+from shared.provisions.conservation import LONGEST_DELAY, HeldReport, ReportTrail, locate, locate_held
 from shared.provisions.directives import (
     ANSWER_EVENTS,
     CASE_EVENTS,
@@ -51,6 +51,7 @@ from shared.provisions.policy import (
     period_end_micros,
 )
 from shared.provisions.reports import ReportState
+from shared.provisions.spans import FOREVER
 from shared.provisions.statements import Matter, Thread
 from tests.unit.rule_samples import (
     ACCOUNT,
@@ -343,3 +344,32 @@ def test_art_9_clocks_of_a_directive_begin_when_it_was_decided() -> None:
     acknowledge_by, answer_by = directive_times(POLICY, AT)
     assert AT + 4 * HOUR == acknowledge_by
     assert acknowledge_by < answer_by
+
+
+def held(report: ReportState, **changes: Any) -> HeldReport:
+    """A report of one reporter as its provider holds it, with changes."""
+    return replace(HeldReport(report, 1, 1, FOREVER, escalated=False, taken=False), **changes)
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (held(R.RECEIVED), Party.PROVIDER),
+        (held(R.ANSWERED, reports=3, codes=3), Party.PROVIDER),
+        (held(R.SETTLED), Party.NOBODY),
+        (held(R.ESCALATED, escalated=True), Party.PROVIDER),
+        (held(R.ESCALATED, escalated=True, taken=True), Party.PROVINCE),
+        (held(R.SETTLED, escalated=True, taken=True), Party.PROVINCE),
+        (held(R.DECIDED, escalated=True, taken=True), Party.PROVINCE),
+        (held(R.RECEIVED, leave_time=AT - LONGEST_DELAY + 1), Party.PROVIDER),
+        (held(R.RECEIVED, leave_time=AT - LONGEST_DELAY), "REPORT_OVERDUE"),
+        (held(R.ESCALATED), "REPORT_LOST"),
+        (held(R.DECIDED), "REPORT_LOST"),
+        (held(R.ANSWERED, escalated=True), "ENTRY_UNEXPECTED"),
+        (held(R.SETTLED, reports=2), "CODE_MISSING"),
+    ],
+)
+def test_answer_2_a_provider_has_a_report_or_shows_who_has(report: HeldReport, expected: Party | str) -> None:
+    """Answer 2: by what its provider holds a report is with one party, or what does not add up is named."""
+    found = locate_held(report, Party.PROVINCE, AT)
+    assert expected == (found.rule if isinstance(found, Violation) else found)

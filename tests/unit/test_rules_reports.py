@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from shared.provisions.policy import REPORT_FIRST_ANSWER, REPORT_SETTLEMENT, period_end_micros
 from shared.provisions.reports import (
+    MOST_DIGESTS,
     TRANSITIONS,
     Actor,
     Departure,
     EscalationCause,
+    JoiningRecord,
     Pause,
     ReportEvent,
     ReportRecord,
@@ -23,6 +25,7 @@ from shared.provisions.reports import (
     SettlementRecord,
     departure,
     due_times,
+    judge_joining,
     judge_report,
     judge_report_event,
     judge_settlement,
@@ -155,6 +158,11 @@ def left(**changes: Any) -> ReportRecord:
         (left(baseline=8), None, "BASELINE_WRONG"),
         (left(item_digest=b""), None, "ITEM_WRONG"),
         (left(item_digest=bytes(31)), None, "ITEM_WRONG"),
+        (left(joined_digests=(b"1" * 32, b"2" * 32)), None, None),
+        (left(joined_digests=(b"1" * 32, b"2" * 32, b"3" * 32)), None, "DIGESTS_WRONG"),
+        (left(joined_digests=(b"1" * 32, b"1" * 32)), None, "DIGESTS_WRONG"),
+        (left(joined_digests=(bytes(32),)), None, "DIGESTS_WRONG"),
+        (left(report_digest=b"1" * 32), None, "DIGESTS_WRONG"),
         (left(revision=2), None, "REVISION_OUT_OF_ORDER"),
         (left(), Thread(Matter.REPORT, ACCOUNT, 1), "REVISION_OUT_OF_ORDER"),
         (left(revision=2), Thread(Matter.REPORT, ACCOUNT, 1), "REVISION_OUT_OF_ORDER"),
@@ -184,3 +192,28 @@ def test_art_5_3_late_settlement_is_told(changes: dict[str, Any], thread: Thread
     """Art. 5(3): what is settled after it left is told to the regulator, of a report that did leave."""
     good = SettlementRecord(REPORT, ACCOUNT, 2, CREATED, CREATED, "item_removed")
     assert expected == reason_of(judge_settlement(replace(good, **changes), thread, POLICY))
+
+
+@pytest.mark.parametrize(
+    ("changes", "thread", "expected"),
+    [
+        ({}, Thread(Matter.REPORT, ACCOUNT, 1), None),
+        ({"revision": 3}, Thread(Matter.REPORT, ACCOUNT, 1), "REVISION_OUT_OF_ORDER"),
+        ({}, None, "REPORT_UNKNOWN"),
+        ({}, Thread(Matter.MEASURE, ACCOUNT, 1), "REPORT_UNKNOWN"),
+        ({}, Thread(Matter.REPORT, OTHER_ACCOUNT, 1), "ACCOUNT_CHANGED"),
+        ({"tracking_digests": ()}, Thread(Matter.REPORT, ACCOUNT, 1), "DIGESTS_WRONG"),
+        ({"tracking_digests": (bytes(32),) * 2}, Thread(Matter.REPORT, ACCOUNT, 1), "DIGESTS_WRONG"),
+        (
+            {"tracking_digests": tuple(number.to_bytes(32) for number in range(MOST_DIGESTS + 1))},
+            Thread(Matter.REPORT, ACCOUNT, 1),
+            "DIGESTS_WRONG",
+        ),
+    ],
+)
+def test_answer_2_further_reporters_are_told(
+    changes: dict[str, Any], thread: Thread | None, expected: str | None
+) -> None:
+    """Answer 2: reporters beyond what the departure holds are told after it, by codes of their own, a bounded number each."""
+    good = JoiningRecord(REPORT, ACCOUNT, 2, CREATED, (b"1" * 32, b"2" * 32))
+    assert expected == reason_of(judge_joining(replace(good, **changes), thread))
