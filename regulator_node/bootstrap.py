@@ -20,7 +20,7 @@ from regulator_node.filing_servicer import ROW_BY_ROW, FilingServicer, FilingUse
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
 from regulator_node.intake import Intake
-from regulator_node.intake_servicer import IntakeServicer
+from regulator_node.intake_servicer import UNVALIDATED, IntakeServicer
 from regulator_node.label_check import LabelCheck
 from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
@@ -228,7 +228,9 @@ class Regulator:
             local_role=Role.OPERATOR,
             officer_tokens=self._officers.caller,
         )
-        server = NodeServer(authenticator, methods=_methods_at(parts.settings.name), unvalidated=ROW_BY_ROW)
+        server = NodeServer(
+            authenticator, methods=_methods_at(parts.settings.name), unvalidated=ROW_BY_ROW | UNVALIDATED
+        )
         server.add(intake_service_pb2_grpc.add_IntakeServiceServicer_to_server, self._intake)
         server.add(
             follow_service_pb2_grpc.add_FollowServiceServicer_to_server,

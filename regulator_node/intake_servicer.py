@@ -7,6 +7,7 @@ What waits is bounded in bytes: beyond that a sender is told to come again, and 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -16,18 +17,22 @@ import grpc
 from regulator_node.admission import transfers_of
 from regulator_node.intake import Intake, PreparedBatch, only_opens, prepare
 from regulator_node.log import read_checkpoint
-from regulator_node.openings import OpeningsTogether
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import Conflict, PermissionDenied, Unavailable
+from shared.errors import Conflict, FilingnetError, PermissionDenied, Unavailable
+from shared.evidence.batches import MAX_BATCH_ENTRIES
+from shared.gathering import Gathering
 from shared.mapping.licence import licence_of
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, intake_service_pb2, intake_service_pb2_grpc
 from shared.provisions.filings import FilingContext, ProviderState
+from shared.provisions.licences import Licence
 from shared.provisions.suspension import needs_good_standing
 from shared.server import current_caller
 from shared.trust.callers import Caller
+from shared.trust.directory import Directory
+from shared.validation import validate
 
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Bytes of batches that may be held at once; a batch alone is always taken."""
@@ -38,8 +43,18 @@ PREPARING: Final = 1
 HELD_BATCHES: Final = 64
 """Batches prepared or being written at once: so many single filings can share one sync to disk."""
 
-INLINE_ENTRIES: Final = 4
-"""A batch of so few entries is prepared where it arrived: handing it to a thread would cost more than the work."""
+FEW_ENTRIES: Final = 4
+"""Batches of so few entries are gathered: prepared together on a thread, and stored by the statements of one."""
+
+GATHERED: Final = 64
+"""Batches gathered into one group."""
+
+UNVALIDATED: Final = frozenset({"/filingnet.network.v1.IntakeService/SubmitEntries"})
+"""What is checked against its field rules here, by a short cut where it surely keeps them."""
+
+Prepare = Callable[[], PreparedBatch]
+Opening = tuple[PreparedBatch, FilingContext]
+Answer = intake_service_pb2.SubmitEntriesResponse | None
 
 
 class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
@@ -73,7 +88,12 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         self._clock = clock
         self._log_changes = log_changes
         self._pool = ThreadPoolExecutor(PREPARING, thread_name_prefix="intake")
-        self._openings = OpeningsTogether(database, intake)
+        self._prepared: Gathering[Prepare, PreparedBatch] = Gathering(
+            self._prepare_together, most=GATHERED, groups=PREPARING
+        )
+        # One group is written while the next one waits for the writer.
+        self._openings: Gathering[Opening, Answer] = Gathering(self._store_together, most=GATHERED, groups=2)
+        self._senders = _Senders(view)
         self._held = asyncio.Semaphore(HELD_BATCHES)
         self._max_waiting_bytes = max_waiting_bytes
         self._waiting_bytes = 0
@@ -87,6 +107,8 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
     ) -> intake_service_pb2.SubmitEntriesResponse:
         """Takes a batch: each entry gets its own result, durable when it is sent."""
         del context
+        if not surely_kept(request):
+            validate(request)
         caller = current_caller()
         size = request.ByteSize()
         self._take_room(size)
@@ -134,15 +156,16 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             jurisdiction=self._jurisdiction,
             key_lookup=lambda key_id, origin: directory.key(origin, key_id),
         )
-        if len(request.entries) <= INLINE_ENTRIES:
-            prepared = work()
+        few = len(request.entries) <= FEW_ENTRIES
+        if few:
+            prepared = await self._prepared.add(work)
         else:
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         _refuse_suspended(caller, prepared)
         transfers = transfers_of(self._view.directory.node(caller.name), request.transfers)
         context = self._filing_context(caller)
-        if len(request.entries) <= INLINE_ENTRIES and transfers is None and only_opens(prepared):
-            response = await self._openings.store(prepared, context)
+        if few and transfers is None and only_opens(prepared):
+            response = await self._openings.add((prepared, context))
             if response is not None:
                 return response
         store = partial(self._intake.store, batch=prepared, context=context, transfers=transfers)
@@ -153,16 +176,69 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
                 raise
         return await self._database.write(store)
 
+    async def _prepare_together(self, works: Sequence[Prepare]) -> list[PreparedBatch | Exception]:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _each, works)
+
+    async def _store_together(self, openings: Sequence[Opening]) -> list[Answer | Exception]:
+        try:
+            return list(await self._database.write(partial(self._intake.store_openings, openings=openings)))
+        except FilingnetError:
+            # Something was not new, or could not be stored: each is stored by itself, and told its own error.
+            return [None] * len(openings)
+
     def _filing_context(self, caller: Caller) -> FilingContext:
-        node = self._view.directory.node(caller.name)
+        licence, state, jurisdiction = self._senders.facts(caller.name)
         return FilingContext(
-            licence=licence_of(node) if node is not None else None,
-            provider_state=ProviderState(node.state) if node is not None else None,
-            provider_jurisdiction=node.jurisdiction if node is not None else "",
+            licence=licence,
+            provider_state=state,
+            provider_jurisdiction=jurisdiction,
             regulator_jurisdiction=self._jurisdiction,
             policies=self._view.policies,
             now=self._clock(),
         )
+
+
+def surely_kept(request: intake_service_pb2.SubmitEntriesRequest) -> bool:
+    """Tells whether a request keeps its field rules without protovalidate, which judges whatever does not pass here."""
+    batch, entries = request.batch, request.entries
+    return (
+        0 < len(batch.header) <= 256
+        and len(batch.signature) == 64
+        and 0 < len(entries) <= MAX_BATCH_ENTRIES
+        and all(0 < len(entry) <= 65_536 for entry in entries)
+        and 0 <= request.transfers <= 64
+    )
+
+
+class _Senders:
+    """What the directory says of providers, read out of it once for each version."""
+
+    def __init__(self, view: NetworkView) -> None:
+        self._view = view
+        self._directory: Directory | None = None
+        self._facts: dict[str, tuple[Licence | None, ProviderState | None, str]] = {}
+
+    def facts(self, name: str) -> tuple[Licence | None, ProviderState | None, str]:
+        """Returns a provider's licence, state and jurisdiction; nothing of one that the directory does not know."""
+        directory = self._view.directory
+        if directory is not self._directory:
+            self._directory, self._facts = directory, {}
+        if name not in self._facts:
+            node = directory.node(name)
+            self._facts[name] = (
+                (None, None, "") if node is None else (licence_of(node), ProviderState(node.state), node.jurisdiction)
+            )
+        return self._facts[name]
+
+
+def _each(works: Sequence[Prepare]) -> list[PreparedBatch | Exception]:
+    done: list[PreparedBatch | Exception] = []
+    for work in works:
+        try:
+            done.append(work())
+        except Exception as error:  # noqa: BLE001 - it is raised for whoever sent this one
+            done.append(error)
+    return done
 
 
 def _refuse_suspended(caller: Caller, batch: PreparedBatch) -> None:

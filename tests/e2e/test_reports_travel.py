@@ -13,6 +13,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import apsw
@@ -51,8 +52,9 @@ async def publish_minutes(cluster: Cluster) -> None:
         Period(each.name, 1, PeriodUnit.MINUTES, each.provenance) if each.name in MINUTE else each
         for each in first.periods
     )
+    effective = system_clock() + timedelta(seconds=2)
     async with cluster.nation.client() as nation:
-        await nation.publish_policy(replace(first, version=2, effective_time=system_clock(), periods=periods))
+        await nation.publish_policy(replace(first, version=2, effective_time=effective, periods=periods))
 
     async def held() -> bool:
         versions = []
@@ -62,9 +64,9 @@ async def publish_minutes(cluster: Cluster) -> None:
         for provider in cluster.providers:
             async with provider.client() as backend:
                 versions.append((await backend.status()).policy_version)
-        return set(versions) == {2}
+        return set(versions) == {2} and system_clock() > effective
 
-    await cluster.wait_until(held, "every node holds the policy")
+    await cluster.wait_until(held, "every node holds the policy, and it is in force")
 
 
 async def report(backend: ProviderClient, account: Account, **changes: Any) -> tuple[str, str]:

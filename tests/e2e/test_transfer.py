@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from shared.client.label_types import Duty, DutyProfile, Label, SubjectLicence
-from shared.client.officer import FilingFilter, LicenceState, OfficerClient, OfficerRole, Verdict
+from shared.client.officer import FilingFilter, OfficerClient, OfficerRole, Verdict
 from shared.client.officer import FilingState as RegisterState
 from shared.client.provider import Account, FilingState, ProviderClient, SubjectKind
 from shared.clock import system_clock
@@ -138,11 +138,11 @@ async def test_art_3_what_the_old_regulator_refused_goes_to_the_new_one(cluster:
         later = await wave.amend_account(account.account_id, category="sports")
         licence = {node.name: node.licence async for node in office.nodes()}[WAVE]
         assert licence is not None
-        suspended = await office.set_licence(WAVE, replace(licence, state=LicenceState.SUSPENDED))
+        # A class that may not serve: a suspended licence would keep the filing waiting at the provider.
+        wrong = replace(licence, number=f"{licence.number[:2]}1{licence.number[3:]}")
+        changed = await office.set_licence(WAVE, wrong)
         async with beijing.client() as beijing_client:
-            await cluster.wait_until(
-                lambda: heard(beijing_client, suspended.directory_version), "the province has heard"
-            )
+            await cluster.wait_until(lambda: heard(beijing_client, changed.directory_version), "the province has heard")
         cluster.heal(WAVE, BEIJING)
         await cluster.wait_until(
             lambda: is_in(wave, account.account_id, FilingState.PARKED), "refused, and what follows"

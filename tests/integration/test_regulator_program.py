@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 
 from regulator_node.__main__ import app
 from shared import cli
+from shared.clock import system_clock
 from shared.cluster.ports import Ports
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
@@ -247,12 +250,19 @@ def test_the_policy_is_shown_changed_and_published(network: Network) -> None:
     (network.root / "next.toml").write_text(shown)
     assert "version" in network.call("policy", "publish", "--data", "nation", "next.toml", "--validate-only", code=1)
     version = network.rows("policy", "show", "--data", "nation")["version"]
+    following = shown.replace(f"\nversion = {version}\n", f"\nversion = {version + 1}\n", 1)
+    (network.root / "next.toml").write_text(following)
+    assert "still to come" in network.call(
+        "policy", "publish", "--data", "nation", "next.toml", "--validate-only", code=1
+    )
+    soon = system_clock() + timedelta(seconds=10)
     (network.root / "next.toml").write_text(
-        shown.replace(f"\nversion = {version}\n", f"\nversion = {version + 1}\n", 1)
+        re.sub("(?m)^effective_time = .*$", f"effective_time = {soon:%Y-%m-%dT%H:%M:%SZ}", following)
     )
     network.call("policy", "publish", "--data", "nation", "next.toml", "--validate-only")
     network.call("policy", "publish", "--data", "nation", "next.toml")
-    assert version + 1 == network.rows("policy", "show", "--data", "nation")["version"]
+    while network.rows("policy", "show", "--data", "nation")["version"] == version:
+        assert system_clock() < soon + timedelta(seconds=30), "the policy that was published is not in force yet"
 
 
 def test_the_keys_of_the_network_are_exported(network: Network) -> None:
