@@ -7,7 +7,7 @@ What waits is bounded in bytes: beyond that a sender is told to come again, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -44,15 +44,15 @@ HELD_BATCHES: Final = 64
 """Batches prepared or being written at once: so many single filings can share one sync to disk."""
 
 FEW_ENTRIES: Final = 4
-"""Batches of so few entries are gathered: prepared together on a thread, and stored by the statements of one."""
+"""A batch of so few entries is prepared where it arrived, because handing it to a thread would cost more than the work,
+and is stored together with those that arrive at the same time, by the statements of one."""
 
 GATHERED: Final = 64
-"""Batches gathered into one group."""
+"""Batches stored together at most."""
 
 UNVALIDATED: Final = frozenset({"/filingnet.network.v1.IntakeService/SubmitEntries"})
 """What is checked against its field rules here, by a short cut where it surely keeps them."""
 
-Prepare = Callable[[], PreparedBatch]
 Opening = tuple[PreparedBatch, FilingContext]
 Answer = intake_service_pb2.SubmitEntriesResponse | None
 
@@ -88,9 +88,6 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         self._clock = clock
         self._log_changes = log_changes
         self._pool = ThreadPoolExecutor(PREPARING, thread_name_prefix="intake")
-        self._prepared: Gathering[Prepare, PreparedBatch] = Gathering(
-            self._prepare_together, most=GATHERED, groups=PREPARING
-        )
         # One group is written while the next one waits for the writer.
         self._openings: Gathering[Opening, Answer] = Gathering(self._store_together, most=GATHERED, groups=2)
         self._senders = _Senders(view)
@@ -158,7 +155,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         )
         few = len(request.entries) <= FEW_ENTRIES
         if few:
-            prepared = await self._prepared.add(work)
+            prepared = work()
         else:
             prepared = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         _refuse_suspended(caller, prepared)
@@ -175,9 +172,6 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             if error.reason != "STORAGE_CONFLICT":
                 raise
         return await self._database.write(store)
-
-    async def _prepare_together(self, works: Sequence[Prepare]) -> list[PreparedBatch | Exception]:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _each, works)
 
     async def _store_together(self, openings: Sequence[Opening]) -> list[Answer | Exception]:
         try:
@@ -229,16 +223,6 @@ class _Senders:
                 (None, None, "") if node is None else (licence_of(node), ProviderState(node.state), node.jurisdiction)
             )
         return self._facts[name]
-
-
-def _each(works: Sequence[Prepare]) -> list[PreparedBatch | Exception]:
-    done: list[PreparedBatch | Exception] = []
-    for work in works:
-        try:
-            done.append(work())
-        except Exception as error:  # noqa: BLE001 - it is raised for whoever sent this one
-            done.append(error)
-    return done
 
 
 def _refuse_suspended(caller: Caller, batch: PreparedBatch) -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from shared.folder_lock import FolderLock
 from shared.settings import NodeSettings
-from shared.upkeep import take_short_turns
+from shared.upkeep import collect_seldom, take_short_turns
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ async def serve_until_told(
         node = await make_node()
         try:
             listen = await node.start()
+            collect_seldom()
             announce(listen)
             log.info("node_serves", node=settings.name, **listen)
             await told_to_end.wait()
