@@ -15,7 +15,7 @@ from shared.telemetry import describe_failure
 RESTART_SECONDS: Final = 2.0
 """After which work that failed is begun anew."""
 
-TURN_SECONDS: Final = 0.0005
+TURN_SECONDS: Final = 0.002
 """How long a thread of a node keeps the interpreter while another one waits for it."""
 
 COLLECT_AFTER: Final = (50_000, 20, 20)

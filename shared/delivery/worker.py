@@ -4,7 +4,7 @@ What it promises, and how:
 
 - Nothing is lost: an entry leaves state QUEUED only in the transaction that stores its acknowledgement or its signed
   refusal. A crash at any step leaves it queued; it is sent again, and the regulator answers with the same receipt.
-- Nothing overtakes: entries of one account arrive in order. Two batches may be under way at once, but never with an
+- Nothing overtakes: entries of one account arrive in order. Some batches may be under way at once, but never with an
   account in common; a batch ends where it would meet an account of the one before.
 - A refusal stops its account alone: the entry and the account's later ones are parked with the reason.
 - What may not be sent yet, an account of a provider that is suspended say, waits, and delays nothing else.
@@ -45,7 +45,7 @@ from shared.pb.filingnet.network.v1 import evidence_pb2, intake_service_pb2
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 2 * 1024 * 1024
-WINDOW = 2
+WINDOW = 3
 DEADLINE_SECONDS = 60.0
 
 Submit = Callable[[intake_service_pb2.SubmitEntriesRequest, float], Awaitable[intake_service_pb2.SubmitEntriesResponse]]
