@@ -37,6 +37,7 @@ from regulator_node.public_servicer import PublicServicer
 from regulator_node.record_servicer import RecordServicer
 from regulator_node.record_sources import record_sources
 from regulator_node.review import Review
+from regulator_node.router import Router
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
 from regulator_node.status import StatusReader
 from regulator_node.token_buckets import TokenBuckets
@@ -326,11 +327,13 @@ class Regulator:
             "disposal of records": self._disposals.run,
         }
         if isinstance(parts.clock, SimulatedClock):
-            # Nobody here sleeps until something is due: what follows from the time is computed when it is asked for.
-            upkeep["simulated time"] = partial(parts.clock.watch, lambda: None)
+            # Only routes are due at a time: what else follows from it is computed when it is asked for.
+            upkeep["simulated time"] = partial(parts.clock.watch, parts.log_changes.notify)
         if parts.database.dialect == "postgresql":
             upkeep["documents of other processes"] = parts.view.refresh_for_ever
             upkeep["log of other processes"] = self._watch_log
+        if self._office is not None:
+            upkeep["routes"] = Router(self._office, parts.view, parts.log_changes, parts.clock).run
         if self._parts.settings.is_nation:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:

@@ -49,6 +49,7 @@ NODE_COLUMNS: Final = ("name", "title", "jurisdiction", "state", "endpoint", "li
 AUDIT_COLUMNS: Final = ("time", "actor", "role", "method", "detail")
 TERM_COLUMNS: Final = ("code", "title_zh", "title_en")
 CHANGE_COLUMNS: Final = ("field", "change", "before", "after", "provenance", "article", "would_end", "ends_then")
+ROUTE_COLUMNS: Final = ("provider", "jurisdiction")
 EFFECT_COLUMNS: Final = ("effect", "field", "count", "successor", "would_be_due", "due_then")
 LADDER_COLUMNS: Final = ("measure", "longest_days")
 PERIOD_COLUMNS: Final = ("name", "amount", "unit", "provenance", "article")
@@ -492,6 +493,7 @@ def _print_policy(policy: Policy) -> None:
             for name in ("categories", "return_reasons", *TERM_LISTS)
         ),
         ("ladder", ladder, LADDER_COLUMNS),
+        *([("routes", [dataclasses.asdict(each) for each in policy.routes], ROUTE_COLUMNS)] if policy.routes else ()),
         ("periods", periods, PERIOD_COLUMNS),
     ):
         cli.print_rows(rows, columns=columns, as_json=False, title=title)

@@ -5,7 +5,7 @@ two officers at once make two versions and neither is lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from google.protobuf.message import Message
@@ -20,6 +20,7 @@ from shared.mapping.policy import policy_from_wire
 from shared.network import NetworkView, store_document
 from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, evidence_pb2, policy_pb2
 from shared.provisions.policy_succession import check_publication, removed_categories
+from shared.provisions.routing import check_routes
 from shared.validation import validate
 
 Change = Callable[[directory_pb2.Directory], None]
@@ -72,8 +73,8 @@ class NationDocuments:
         """Publishes the next policy.
 
         Raises:
-            InvalidInput when it does not follow the newest one, begins before now, or takes a category away that is in
-            use.
+            InvalidInput when it does not follow the newest one, begins before now, takes a category away that is in
+            use, or routes providers where nobody takes part.
         """
         now = self._clock()
 
@@ -83,6 +84,7 @@ class NationDocuments:
             following = policy_from_wire(policy)
             in_use = count_filings(transaction, removed_categories(before, following))
             violations = check_publication(before, following, now, in_use)
+            violations += check_routes(before, following, taking_part(newest(transaction, "directory").directory.nodes))
             if violations:
                 raise InvalidInput("the policy does not follow the newest one", "POLICY_SUCCESSION", violations)
             if not validate_only:
@@ -169,6 +171,11 @@ class NationDocuments:
         """Tells of what was stated: this node, and those who follow its log."""
         await self._view.load()
         self._on_change()
+
+
+def taking_part(nodes: Iterable[directory_pb2.Node]) -> frozenset[str]:
+    """Returns the names of the nodes that are not denied."""
+    return frozenset(node.name for node in nodes if node.state != directory_pb2.NODE_STATE_DENIED)
 
 
 def newest(transaction: Transaction, kind: str) -> entry_pb2.Entry:

@@ -19,6 +19,7 @@ from shared.errors import FailedPrecondition, NotFound
 from shared.evidence.names import regulator_of
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, policy_pb2
+from shared.provisions.routing import check_unrouted
 from shared.provisions.transfers import check_transfer
 from shared.trust.names import NATION
 
@@ -95,11 +96,12 @@ class NationalOffice:
         """Transfers a provider to another jurisdiction, whose regulator it files with from then on (Art. 3).
 
         Raises:
-            NotFound when there is no such node; FailedPrecondition: REGULATOR_MISSING, FILES_THERE_ALREADY or
-            PROVIDER_MOVES.
+            NotFound when there is no such node; FailedPrecondition: REGULATOR_MISSING, FILES_THERE_ALREADY,
+            PROVIDER_MOVES, or ROUTED_BY_POLICY where the policy in force has it file elsewhere.
         """
         held = await self._database.read(lambda transaction: departures_held(transaction, node_name))
         now = self._clock()
+        check_unrouted(self._view.policy_at(now), node_name, to)
 
         def move(node: directory_pb2.Node) -> None:
             former = [each.jurisdiction for each in node.former_jurisdictions]

@@ -17,6 +17,7 @@ import grpc
 
 from regulator_node.audit import DEFAULT_PAGE, Audit
 from regulator_node.log import RegisterLog
+from regulator_node.nation_documents import taking_part
 from regulator_node.national import NationalOffice
 from regulator_node.officers import HeldToken, OfficerTokens
 from regulator_node.policy_holdings import read_holdings
@@ -34,6 +35,7 @@ from shared.pb.filingnet.regulator.v1 import network_service_pb2 as wire
 from shared.pb.filingnet.regulator.v1 import network_service_pb2_grpc
 from shared.provisions.policy_preview import policy_changes, policy_effects
 from shared.provisions.policy_succession import check_publication
+from shared.provisions.routing import check_routes
 from shared.simulated_clock import simulated_time
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
@@ -216,7 +218,10 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
         return preview_to_wire(
             PolicyPreview(
                 newest.version,
-                check_publication(newest, following, affairs.clock(), held.filings),
+                [
+                    *check_publication(newest, following, affairs.clock(), held.filings),
+                    *check_routes(newest, following, taking_part(nodes.values())),
+                ],
                 policy_changes(newest, following),
                 policy_effects(newest, following, held),
             )

@@ -26,6 +26,7 @@ from shared.provisions.policy import (
     PeriodUnit,
     Policy,
     Provenance,
+    Route,
     Term,
 )
 
@@ -69,6 +70,11 @@ class _Successor(_Table):
     successor: str
 
 
+class _Route(_Table):
+    provider: str
+    jurisdiction: str
+
+
 class _Override(_Table):
     day: datetime.date
     working: bool
@@ -87,6 +93,7 @@ class _PolicyFile(_Table):
     calendar_overrides: list[_Override] = Field(default_factory=list)
     categories: list[_Term]
     category_successors: list[_Successor] = Field(default_factory=list)
+    routes: list[_Route] = Field(default_factory=list)
     return_reasons: list[_Term]
     label_reasons: list[_Term]
     measure_reasons: list[_Term]
@@ -134,6 +141,7 @@ def read_policy(text: str) -> Policy:
         provider_licence_classes=file.provider_licence_classes,
         earliest_time=file.earliest_time.astimezone(datetime.UTC),
         category_successors=tuple(CategorySuccessor(**each.model_dump()) for each in file.category_successors),
+        routes=tuple(Route(**route.model_dump()) for route in file.routes),
         ladder=tuple(LadderStep(**step.model_dump()) for step in file.ladder),
         **{name: tuple(Term(**term.model_dump()) for term in getattr(file, name)) for name in TERM_LISTS},
     )
@@ -167,6 +175,7 @@ def write_policy(policy: Policy) -> str:
             if policy.category_successors
             else ()
         ),
+        *(_array("routes", [_route(route) for route in policy.routes]) if policy.routes else ()),
         *_array("return_reasons", [_term(term) for term in policy.return_reasons]),
         *(line for name in TERM_LISTS for line in _array(name, [_term(term) for term in getattr(policy, name)])),
         *_array("ladder", [_step(step) for step in policy.ladder]),
@@ -196,6 +205,10 @@ def _step(step: LadderStep) -> str:
 
 def _successor(each: CategorySuccessor) -> str:
     return f"{{ code = {_text(each.code)}, successor = {_text(each.successor)} }}"
+
+
+def _route(route: Route) -> str:
+    return f"{{ provider = {_text(route.provider)}, jurisdiction = {_text(route.jurisdiction)} }}"
 
 
 def _term(term: Term) -> str:

@@ -67,6 +67,7 @@ def read_holdings(
         terms=_terms(transaction, before, after, profiles),
         profiles=profiles,
         licence_classes={name: _licence_class(node) for name, node in nodes.items() if name.startswith("provider/")},
+        jurisdictions={name: node.jurisdiction for name, node in nodes.items() if name.startswith("provider/")},
         labels=_labels(transaction, before, after),
         label_ends=_label_ends(transaction, before, after),
         approvals=_approvals(transaction),

@@ -1,8 +1,9 @@
 """The demo's reports from the public (Arts. 5(3), 8 and 9, answers 1 and 2), one of which goes all the way.
 
 Every report is about a made-up account, and all but one are settled in time. That one is left alone: in simulated time
-its clock runs out, it leaves for the province by itself, an officer orders a measure, the provider carries it out, the
-owner appeals, and the province overturns it. Nothing is shown that the nodes did not say themselves.
+its clock runs out, it leaves for the province by itself, the reporter complains at the nation too, an officer orders a
+measure, the provider carries it out, the owner appeals, and the province overturns it. Nothing is shown that the nodes
+did not say themselves.
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ class ReportDesk:
         self._officer = scene.officer(LEFT_ALONE)
         self._overdue: SubmittedReport | None = None
         self._measure_id = ""
+        self._complaint_code = ""
         self._gate: list[GateAnswer] = []
 
     async def take_in(self) -> None:
@@ -153,6 +155,7 @@ class ReportDesk:
             case = await self._case(CaseKind.REPORT)
             self._scene.note("clock", f"the report leaves for {case.responsible}: {case.cause.name.lower()}")
             await self._until_nation_has(CaseKind.REPORT, CaseState.OPEN)
+        await self._complain()
         await self._scene.audit("undecided")
         with stage(self._scene.say, "an officer orders a measure; the provider carries it out"):
             case = await self._officer.assign_case(case.case_id, "case-desk-1")
@@ -254,6 +257,23 @@ class ReportDesk:
         await self._scene.until(there, f"the {kind.name.lower()} about {LEFT_ALONE} is a case at {self._province}")
         return found[0]
 
+    @property
+    def _codes(self) -> tuple[str, str]:
+        return self._taken().tracking_code, self._complaint_code
+
+    async def _complain(self) -> None:
+        """Has the reporter go straight to the nation, with the code that the provider gave (answer 2)."""
+        with stage(self._scene.say, "the reporter, who got no proper answer, complains at the nation"):
+            complaint = await self._scene.anybody.submit_complaint(
+                self._account.account_id,
+                baseline=BASELINE,
+                statement="样例投诉：没有答复",
+                report_code=self._taken().tracking_code,
+            )
+        self._complaint_code = complaint.tracking_code
+        case = "the case of the report" if complaint.joined else "a case of its own"
+        self._scene.note("reporter", f"complains at the nation: {case}")
+
     async def _order(self, case: Case) -> Order:
         """Waits until the order came to the provider, and its acknowledgement back to the province."""
         found: list[Order] = []
@@ -282,6 +302,9 @@ class ReportDesk:
         await self._account.backend.answer_order(order.order_entry_id, OrderAnswer.DONE)
         await self._until_nation_has(CaseKind.REPORT, CaseState.CLOSED)
         self._scene.note(self._account.provider, "answers the order: done")
+        told = [await self._scene.anybody.get_complaint(code) for code in self._codes]
+        heard = "; ".join(f"{each.state}, {each.outcome}" for each in told)
+        self._scene.note("reporter", f"asks the nation by both codes: {heard}")
 
     async def _until_nation_has(self, kind: CaseKind, state: CaseState) -> None:
         async def so() -> bool:

@@ -17,6 +17,7 @@ from shared.provisions.policy import (
     PeriodUnit,
     Policy,
     Provenance,
+    Route,
     Term,
 )
 
@@ -42,6 +43,7 @@ def policy_to_wire(policy: Policy) -> policy_pb2.Policy:
             policy_pb2.CategorySuccessor(code=each.code, successor=each.successor)
             for each in policy.category_successors
         ],
+        routes=[policy_pb2.Route(provider=route.provider, jurisdiction=route.jurisdiction) for route in policy.routes],
     )
     for name in TERM_LISTS:
         getattr(message, name).extend(_term_to_wire(term) for term in getattr(policy, name))
@@ -71,6 +73,7 @@ def policy_from_wire(message: policy_pb2.Policy) -> Policy:
         earliest_time=message.earliest_time.ToDatetime(datetime.UTC),
         ladder=tuple(LadderStep(MeasureKind(step.kind), step.longest_days) for step in message.ladder),
         category_successors=tuple(CategorySuccessor(each.code, each.successor) for each in message.category_successors),
+        routes=tuple(Route(route.provider, route.jurisdiction) for route in message.routes),
         **{name: tuple(_term_from_wire(term) for term in getattr(message, name)) for name in TERM_LISTS},
     )
 

@@ -32,6 +32,7 @@ from shared.provisions.policy_parts import (
     Period,
     PeriodUnit,
     Provenance,
+    Route,
     Term,
 )
 from shared.provisions.working_days import add_working_days
@@ -63,6 +64,7 @@ __all__ = [
     "PeriodUnit",
     "Policy",
     "Provenance",
+    "Route",
     "Term",
     "filing_due",
     "initial_policy",
@@ -132,6 +134,7 @@ class Policy:
         pause_reasons: for which the clock of a report may be paused.
         appeal_reasons: with which an appeal is decided.
         category_successors: what takes the place of categories that are gone.
+        routes: where providers file by policy (Art. 3).
 
     The lists from label_reasons on are empty in policies from before they were added.
     """
@@ -155,6 +158,7 @@ class Policy:
     pause_reasons: tuple[Term, ...] = ()
     appeal_reasons: tuple[Term, ...] = ()
     category_successors: tuple[CategorySuccessor, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     def period(self, name: str) -> Period:
         """Returns the period of that name; raises FailedPrecondition PERIOD_UNKNOWN where the policy has none."""
@@ -172,6 +176,11 @@ class Policy:
     def successors(self) -> dict[str, str]:
         """What takes the place of categories that are gone, by their codes."""
         return {each.code: each.successor for each in self.category_successors}
+
+    @cached_property
+    def routed(self) -> dict[str, str]:
+        """The jurisdiction that each routed provider files with, by its node name."""
+        return {route.provider: route.jurisdiction for route in self.routes}
 
     @cached_property
     def return_reason_codes(self) -> frozenset[str]:
@@ -372,6 +381,7 @@ def initial_policy() -> Policy:
         earliest_time=data["earliest_time"].astimezone(datetime.UTC),
         ladder=tuple(LadderStep(MeasureKind[row["kind"].upper()], row["longest_days"]) for row in data["ladder"]),
         category_successors=(),
+        routes=(),
         **{name: tuple(Term(**row) for row in data[name]) for name in TERM_LISTS},
     )
 

@@ -55,6 +55,14 @@ class CategorySuccessor:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """The jurisdiction whose regulator a provider, by node name, files with by policy (Art. 3)."""
+
+    provider: str
+    jurisdiction: str
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """A named period. A statutory one names its article, an administrative one has an empty article."""
 

@@ -30,6 +30,7 @@ from shared.provisions.policy import (
     period_end_micros,
 )
 from shared.provisions.policy_succession import removed_categories
+from shared.provisions.routing import routes_away
 
 _LISTS: Final = ("categories", "return_reasons", *TERM_LISTS)
 _REMINDERS: Final = (LABEL_FIRST_REMINDER, LABEL_SECOND_REMINDER)
@@ -59,6 +60,7 @@ class EffectKind(IntEnum):
     CASE_KEEPS_TIME = 8
     CASE_TIME_MOVES = 9
     MEASURE_BEYOND_LADDER = 10
+    PROVIDER_FILES_ELSEWHERE = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class PolicyEffect:
     Attributes:
         field: the rule that brings it about, as in `PolicyChange`; of cases what they are about.
         count: how many are affected.
-        successor: what takes the place of a category that is gone; empty otherwise.
+        successor: what takes the place of a category that is gone; the regulator that a routed provider would file with;
+            empty otherwise.
         before_due: of cases whose time moves, in microseconds, when they would be due as things are; 0 otherwise.
         after_due: when they would be due by the policy; 0 otherwise.
     """
@@ -130,6 +133,7 @@ class Holdings:
         open_cases: that are not over.
         rising: those of them that rise to the nation at or after effective_time, where nobody decides before.
         measures: in force with an end: kind, how long in microseconds, how many.
+        jurisdictions: where each provider files, by node name.
     """
 
     filings: Mapping[str, int] = field(default_factory=dict)
@@ -142,6 +146,7 @@ class Holdings:
     open_cases: int = 0
     rising: Sequence[RisingCases] = ()
     measures: Sequence[tuple[int, int, int]] = ()
+    jurisdictions: Mapping[str, str] = field(default_factory=dict)
 
 
 def policy_changes(before: Policy, after: Policy) -> list[PolicyChange]:
@@ -158,6 +163,7 @@ def policy_changes(before: Policy, after: Policy) -> list[PolicyChange]:
     for name in _LISTS:
         changes.extend(_term_changes(name, getattr(before, name), getattr(after, name)))
     changes.extend(_keyed("category_successors", before.successors, after.successors))
+    changes.extend(_keyed("routes", _routes(before), _routes(after)))
     changes.extend(_period_changes(before, after))
     changes.extend(
         _keyed(
@@ -225,6 +231,12 @@ def policy_effects(before: Policy, after: Policy, held: Holdings) -> list[Policy
     found.append(_approval_effect(before, after, held.approvals))
     found.extend(_case_effects(before, after, held))
     found.extend(_measure_effects(before, after, held.measures))
+    found.extend(
+        PolicyEffect(
+            EffectKind.PROVIDER_FILES_ELSEWHERE, f"routes.{move.provider}", 1, f"regulator/{move.jurisdiction}"
+        )
+        for move in routes_away(after, held.jurisdictions)
+    )
     return [each for each in found if each.count]
 
 
@@ -283,6 +295,10 @@ def _period(period: Period | None) -> str:
 
 def _step(longest_days: int) -> str:
     return f"at most {longest_days} days" if longest_days else "without an end"
+
+
+def _routes(policy: Policy) -> dict[str, str]:
+    return {provider: f"files with regulator/{to}" for provider, to in policy.routed.items()}
 
 
 def _day(working: bool) -> str:

@@ -48,6 +48,7 @@ def check_policy(policy: Policy) -> list[Violation]:
     violations = [
         *_repeated("categories", (term.code for term in policy.categories)),
         *_check_successors(policy),
+        *_repeated("routes", (route.provider for route in policy.routes)),
         *_repeated("return_reasons", (term.code for term in policy.return_reasons)),
         *_check_terms(policy),
         *_check_ladder(policy),

@@ -112,6 +112,9 @@ def assert_oversight(result: Mapping[str, Any]) -> None:
     assert "decided: verified" == measure["reporter_told"]
     clock = [moment["what"] for moment in result["moments"] if moment["who"] == "clock"]
     assert ["the report leaves for regulator/330000: settlement_overdue"] == clock
+    reporter = [moment["what"] for moment in result["moments"] if moment["who"] == "reporter"]
+    both = "asks the nation by both codes: closed, false_information; closed, false_information"
+    assert ["complains at the nation: the case of the report", both] == reporter
     times = [moment["time"] for moment in result["moments"]]
     assert sorted(times) == times
     assert LABEL_DAYS <= result["simulated_days"] < LABEL_DAYS + 1

@@ -21,15 +21,15 @@ from shared.client.officer_case_types import Case, CaseFilter, CaseKind, CaseSta
 from shared.client.officer_label_types import LabelFilter, LabelOutcome, LabelVerdict
 from shared.client.officer_label_types import LabelState as HeldState
 from shared.client.provider import Account, ProviderClient
-from shared.client.public import LabelStanding
-from shared.client.report_types import AppealState, MeasureState, ReportState, SubmittedReport
+from shared.client.public import LabelStanding, PublicClient
+from shared.client.report_types import AppealState, MeasureState, Order, ReportState, SubmittedReport
 from shared.clock import system_clock
 from shared.cluster import made_up
 from shared.cluster.demo_audit import audit_all
 from shared.cluster.network import Cluster
 from shared.cluster.nodes import Node
 from shared.cluster.wire import entries_at, parse_entries
-from shared.errors import FailedPrecondition
+from shared.errors import FailedPrecondition, NotFound
 from shared.pb.filingnet.network.v1 import escalation_pb2
 from shared.provisions.directives import OrderAnswer
 from shared.provisions.labels import LabelBasis, LabelScope
@@ -294,6 +294,83 @@ async def test_answer_2_what_a_province_leaves_undecided_is_decided_by_the_natio
     await cluster.wait_until(heard, "the provider hears what the nation decided", SECONDS)
     audit = await audit_all(cluster, "in the end")
     assert [[], []] == [balance.findings for balance in audit.balances]
+
+
+async def test_answer_2_who_gets_no_answer_goes_to_a_regulator_and_hears_by_both_codes(
+    cluster: Cluster, backend: ProviderClient, officer: OfficerClient
+) -> None:
+    """The provider leaves a report alone; the reporter complains, the report joins, the regulator orders, both codes tell."""
+    province, account = cluster.regulator(PROVINCE), await file_account(backend)
+    await cluster.wait_until_delivered("wave", SECONDS)
+    taken = await report(backend, account)
+    answer_due, settle_due = taken.report.answer_due_time, taken.report.settle_due_time
+    assert answer_due is not None
+    assert settle_due is not None
+    cluster.advance(answer_due - cluster.now() + MINUTE)
+    async with province.public() as reporter, cluster.nation.public() as asks_the_nation:
+        complaint = await reporter.submit_complaint(
+            account.account_id, baseline=7, statement="样例投诉", report_code=taken.tracking_code
+        )
+        case = await case_of(cluster, officer, account, CaseState.OPEN, CaseKind.COMPLAINT)
+        assert ("open", "") == await standing(reporter, complaint.tracking_code)
+        cluster.advance(settle_due - cluster.now() + MINUTE)
+
+        async def joined() -> bool:
+            found = await officer.case(case.jurisdiction, case.case_id)
+            return ["open", "join"] == [event.action for event in found.case.events]
+
+        await cluster.wait_until(joined, "the overdue report joins the complaint", SECONDS)
+        assert "样例投诉" == (await officer.case(case.jurisdiction, case.case_id, purpose="hearing")).statement
+        await officer.decide_case(
+            CaseVerdict(
+                case.case_id,
+                EscalationOutcome.VERIFIED,
+                "false_information",
+                MeasureKind.WARN,
+                Gravity.ORDINARY,
+                30,
+            )
+        )
+        order = await order_for(cluster, backend, account)
+        await backend.apply_measure(
+            account.account_id,
+            order.ordered_measure,
+            baseline=order.baseline,
+            reason=order.reason,
+            gravity=order.gravity,
+            order_entry_id=order.order_entry_id,
+        )
+        await backend.answer_order(order.order_entry_id, OrderAnswer.DONE)
+        for public in (reporter, asks_the_nation):
+
+            async def closed(public: PublicClient = public) -> bool:
+                return ("closed", "false_information") == await standing(public, taken.tracking_code)
+
+            await cluster.wait_until(closed, "the reporter hears by the provider's code", SECONDS)
+        assert ("closed", "false_information") == await standing(reporter, complaint.tracking_code)
+    outcome = await backend.report_outcome(taken.tracking_code)
+    assert (ReportState.DECIDED, "verified") == (outcome.state, outcome.outcome)
+
+
+async def standing(public: PublicClient, code: str) -> tuple[str, str]:
+    """Where a complaint or a report stands, asked by a code and nothing else; the nation may not have heard of it yet."""
+    try:
+        found = await public.get_complaint(code)
+    except NotFound:
+        return ("", "")
+    return found.state, found.outcome
+
+
+async def order_for(cluster: Cluster, backend: ProviderClient, account: Account) -> Order:
+    """Waits until the provider has an order about an account."""
+    found: list[Order] = []
+
+    async def there() -> bool:
+        found[:] = [each async for each in backend.orders() if each.account_id == account.account_id]
+        return bool(found)
+
+    await cluster.wait_until(there, "the provider has the order", SECONDS)
+    return found[0]
 
 
 async def test_a_measure_ends_by_itself_at_its_minute_and_the_register_hears_of_it(

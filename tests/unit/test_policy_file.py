@@ -10,7 +10,7 @@ import pytest
 
 from regulator_node.policy_file import read_policy, write_policy
 from shared.errors import InvalidInput
-from shared.provisions.policy import CalendarOverride, Period, PeriodUnit, Provenance, Term, initial_policy
+from shared.provisions.policy import CalendarOverride, Period, PeriodUnit, Provenance, Route, Term, initial_policy
 
 
 def test_the_initial_policy_file_is_read_as_the_initial_policy() -> None:
@@ -29,6 +29,7 @@ def test_a_policy_that_was_written_is_read_as_the_same() -> None:
         periods=(Period("filing_after_review", 10, PeriodUnit.WORKING_DAYS, Provenance.STATUTORY, "Art. 7(1)"),),
         calendar_overrides=(CalendarOverride(datetime.date(2026, 2, 15), True),),
         provider_licence_classes=frozenset({1, 3}),
+        routes=(Route("provider/wave", "100000"),),
     )
     assert policy == read_policy(write_policy(policy))
 
