@@ -36,8 +36,8 @@ READERS: Final = 3
 """Threads that read at once."""
 MOST_WORKS_TOGETHER: Final = 256
 """Works committed by one fsync."""
-VALUES_TOGETHER: Final = 1_000
-"""Values inserted by one statement: enough to spare most of its price, few enough for it to be kept prepared."""
+ROWS_TOGETHER: Final = (200, 10, 1)
+"""Rows inserted by one statement, in the order tried: a few sizes, so that the driver keeps them all prepared."""
 LONGEST_TOGETHER_SECONDS: Final = 0.05
 """After so long no further work joins a commit: the first one waits for all."""
 
@@ -85,14 +85,12 @@ class SqliteTransaction(Transaction):
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Inserts rows, many by one statement: each statement gives the interpreter away once and gets it back once."""
-        together = max(1, VALUES_TOGETHER // len(columns))
-        whole = len(rows) - len(rows) % together if together <= len(rows) else 0
-        if whole:
-            statement = _insert_statement(table, tuple(columns), together)
-            for start in range(0, whole, together):
-                self._cursor.execute(statement, tuple(chain.from_iterable(rows[start : start + together])))
-        if whole < len(rows):
-            self._cursor.executemany(_insert_statement(table, tuple(columns)), rows[whole:])
+        names, done = tuple(columns), 0
+        for together in ROWS_TOGETHER:
+            while len(rows) - done >= together:
+                values = tuple(chain.from_iterable(rows[done : done + together]))
+                self._cursor.execute(_insert_statement(table, names, together), values)
+                done += together
 
     def lock(self, name: str) -> None:
         """Does nothing: there is one writer."""

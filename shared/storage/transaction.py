@@ -92,5 +92,6 @@ class EndedCursor:
 
 def insert_statement(table: str, columns: Sequence[str], rows: int = 1) -> str:
     """Returns the INSERT of one row, or of so many at once, with `?` for each value."""
-    marks = f"({', '.join('?' * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * rows)}"  # noqa: S608 - names out of the program
+    # Without spaces, because a driver keeps only statements prepared that are not too long.
+    marks = f"({','.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([marks] * rows)}"  # noqa: S608 - names out of the program
