@@ -1,10 +1,10 @@
 """The gate on the path of every post (Arts. 2, 7(2), 8(1)): answers from what this node holds, whoever else is away.
 
-The grants and measures of every account that has any are in memory from the start on; where an account stands is read
-by its index, in the calling thread, and remembered for those that post most. Whatever changes an account is written by
-`changing`: the gate reads the account anew once the change is stored and before anybody is told, also when the caller
-has gone away meanwhile. So a right opens and closes, and a measure bites, within
-the call that does it.
+The grants and measures of every account that has any are in memory from the start on, and so is where a million accounts
+stand: some 125 bytes each. Of the accounts beyond that it is read by their index, in the calling thread, and remembered
+for those that post. Whatever changes an account is written by `changing`: the gate reads the account anew once the
+change is stored and before anybody is told, also when the caller has gone away meanwhile. So a right opens and closes,
+and a measure bites, within the call that does it.
 
 Of a private act nothing is looked up, held, counted or logged: it leaves no trace (Art. 2, answer 3).
 """
@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final, TypeVar
 
-from provider_node.gate_facts import ACCOUNT, Facts, MeasureSource, read_facts, state_of_row
+from provider_node.gate_facts import ACCOUNT, ACCOUNTS, Facts, MeasureSource, read_facts, state_of_row
 from provider_node.label_rows import all_grants
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction, local_reader
@@ -36,10 +37,15 @@ from shared.provisions.spans import FOREVER
 
 T = TypeVar("T")
 
-REMEMBERED: Final = 65_536
+REMEMBERED: Final = 1_048_576
 """Most accounts without grant or measure of which the gate remembers where they stand."""
 
-_NOBODY: Final = Facts(AccountState.UNKNOWN)
+FORGOTTEN_AT_ONCE: Final = 64
+"""One in so many is forgotten at once where there are more: finding the oldest of a dict again and again is slow."""
+
+_PLAIN: Final[dict[int, Facts]] = {state: Facts(state) for state in AccountState}
+"""Accounts without grant or measure; most accounts share one of these."""
+_NOBODY: Final = _PLAIN[AccountState.UNKNOWN]
 _PRIVATE: Final = int(Audience.PRIVATE)
 
 
@@ -76,9 +82,11 @@ class Gate:
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def load(self) -> None:
-        """Loads the grants and measures of every account that has any. To be called before the first question."""
+        """Loads the grants and measures of every account that has any, and where the others stand. To be called before
+        the first question.
+        """
         now = micros(self._clock())
-        self._held = await self._database.read(lambda transaction: self._load(transaction, now))
+        self._held, self._remembered = await self._database.read(lambda transaction: self._load(transaction, now))
 
     async def close(self) -> None:
         """Waits for the changes under way, and closes the gate's own connection."""
@@ -129,10 +137,12 @@ class Gate:
         Raises:
             FilingnetError: the account could not be read.
         """
+        if audience == _PRIVATE:
+            return check_publication(AccountState.UNKNOWN, act, is_news, audience, form, (), (), self._licence(), 0)
         known = account_id.lower()
-        facts = _NOBODY if audience == _PRIVATE else self._facts_at_hand(known) or await self._fetch(known)
-        state, grants, measures = facts
-        at = micros(self._clock())
+        state, grants, measures = self._facts_at_hand(known) or await self._fetch(known)
+        # Nothing of an account that has neither depends on the time.
+        at = micros(self._clock()) if grants or measures else 0
         return check_publication(state, act, is_news, audience, form, grants, measures, self._licence(), at)
 
     async def _change(self, account_ids: list[str], write: Coroutine[Any, Any, T]) -> T:
@@ -160,7 +170,7 @@ class Gate:
         rows = self._reader.rows(ACCOUNT, (account_id,))
         if not rows:
             return _NOBODY
-        return self._remember(account_id, Facts(state_of_row(rows[0])))
+        return self._remember(account_id, _PLAIN[state_of_row(rows[0])])
 
     async def _fetch(self, account_id: str) -> Facts:
         changes = self._changes
@@ -182,26 +192,26 @@ class Gate:
 
     def _remember(self, account_id: str, facts: Facts) -> Facts:
         if len(self._remembered) >= self._most_remembered:
-            # The one that was read the longest ago.
-            del self._remembered[next(iter(self._remembered))]
+            # Those that were read the longest ago.
+            for oldest in [*islice(self._remembered, self._most_remembered // FORGOTTEN_AT_ONCE + 1)]:
+                del self._remembered[oldest]
         self._remembered[account_id] = facts
         return facts
 
-    def _load(self, transaction: Transaction, now: int) -> dict[str, Facts]:
+    def _load(self, transaction: Transaction, now: int) -> tuple[dict[str, Facts], dict[str, Facts]]:
         grants: dict[str, list[Grant]] = {}
         for account_id, grant in all_grants(transaction.execute):
             grants.setdefault(account_id, []).append(grant)
         measures: dict[str, list[Measure]] = {}
         for account_id, measure in self._measures.all_measures(transaction.execute, now):
             measures.setdefault(account_id, []).append(measure)
-        return {
-            account_id: Facts(
-                state_of_row(*transaction.execute(ACCOUNT, (account_id,))),
-                tuple(grants.get(account_id, ())),
-                tuple(measures.get(account_id, ())),
-            )
-            for account_id in grants.keys() | measures.keys()
-        }
+        found = transaction.execute(ACCOUNTS, (self._most_remembered,))
+        plain = {account_id: _PLAIN[state_of_row(row)] for account_id, *row in found}
+        held = {}
+        for account_id in grants.keys() | measures.keys():
+            known = plain.pop(account_id, None) or Facts(state_of_row(*transaction.execute(ACCOUNT, (account_id,))))
+            held[account_id] = Facts(known.state, (*grants.get(account_id, ()),), (*measures.get(account_id, ()),))
+        return held, plain
 
 
 class LicenceReader:

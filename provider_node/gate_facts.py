@@ -14,9 +14,11 @@ from shared.provisions.account_states import ReviewOutcome
 from shared.provisions.labels import Grant
 from shared.provisions.publication import AccountState
 
-__all__ = ["ACCOUNT", "Facts", "MeasureSource", "NoMeasures", "Rows", "read_facts", "state_of_row"]
+__all__ = ["ACCOUNT", "ACCOUNTS", "Facts", "MeasureSource", "NoMeasures", "Rows", "read_facts", "state_of_row"]
 
 ACCOUNT: Final = "SELECT review_outcome, withdrawn, filings FROM account WHERE account_id = ?"
+ACCOUNTS: Final = "SELECT account_id, review_outcome, withdrawn, filings FROM account LIMIT ?"
+"""The same of many accounts, each with its id."""
 
 
 class Facts(NamedTuple):
@@ -54,7 +56,7 @@ class NoMeasures:
         return ()
 
 
-def state_of_row(row: tuple[Any, ...]) -> AccountState:
+def state_of_row(row: Sequence[Any]) -> AccountState:
     """Reads where an account stands out of a row of ACCOUNT.
 
     An account that was filed has passed a review, also while an amendment waits for its own.

@@ -91,6 +91,11 @@ class Authenticator:
         self._backend_token = backend_token
         self._backend_cas = _each(backend_ca) if backend_ca else ()
 
+    @property
+    def local(self) -> Caller | None:
+        """Who calls by the node's own Unix socket; None where such callers are nobody."""
+        return self._local
+
     async def caller(self, context: grpc.aio.ServicerContext, metadata: Metadata) -> Caller:
         """Tells who makes a call.
 

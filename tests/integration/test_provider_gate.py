@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -179,6 +180,48 @@ async def test_gate_knows_after_a_restart(tmp_path: Path, database_url: str) -> 
             await first.grant()
         async with made_up_provider(tmp_path, network, database_url) as provider:
             assert "MAY_PUBLISH" == await Labelling(provider, network, first.account).reason()
+
+
+async def test_gate_knows_every_account_before_the_first_question(
+    gated: Labelling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a start the gate answers of every account, with a right or without, and asks the database for none."""
+    provider = gated.provider
+    subject = await provider.registered()
+    plain = [await provider.opened(subject) for _ in range(3)]
+    await provider.accounts.review(plain[0].account_id, ReviewOutcome.PASSED, "", "", None)
+    await provider.accounts.review(plain[1].account_id, ReviewOutcome.PASSED, "", "", None)
+    await provider.accounts.withdraw(plain[1].account_id, WithdrawalReason.OWNER_REQUEST, "")
+    await gated.grant()
+    gate = Gate(provider.database, NoMeasures(), lambda: ALWAYS_LICENSED, provider.clock)
+    await gate.load()
+    await gate.close()
+
+    async def nothing_is_read(account_id: str) -> NoReturn:
+        raise AssertionError(account_id)
+
+    monkeypatch.setattr(gate, "_fetch", nothing_is_read)
+    monkeypatch.setattr(gate, "_reader", None)
+    asked = [gated.account.account_id, *(each.account_id for each in plain)]
+    answers = [await gate.check(each, PUBLISH, True, Audience.PUBLIC, PublicationForm.PUBLIC_ACCOUNT) for each in asked]
+    assert ["MAY_PUBLISH", "NO_RIGHT_TO_PUBLISH_NEWS", "ACCOUNT_WITHDRAWN", "ACCOUNT_NOT_REVIEWED"] == [
+        each.reason for each in answers
+    ]
+
+
+async def test_gate_answers_of_accounts_beyond_those_that_it_holds(gated: Labelling) -> None:
+    """Where there are more accounts than are held at the start, each is answered all the same, with its right."""
+    provider = gated.provider
+    await gated.grant()
+    subject = await provider.registered()
+    others = [await provider.opened(subject) for _ in range(3)]
+    gate = Gate(provider.database, NoMeasures(), lambda: ALWAYS_LICENSED, provider.clock, remembered=1)
+    await gate.load()
+    asked = [gated.account.account_id, *(each.account_id for each in others)]
+    answers = [await gate.check(each, PUBLISH, True, Audience.PUBLIC, PublicationForm.MOMENTS) for each in asked]
+    assert ["MAY_PUBLISH", *["NO_RIGHT_TO_PUBLISH_NEWS"] * 3] == [each.reason for each in answers]
+    assert len(gate._remembered) <= 1
+    await gate.close()
 
 
 async def test_change_counts_although_its_caller_went_away(gated: Labelling) -> None:
