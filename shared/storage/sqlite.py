@@ -36,8 +36,9 @@ READERS: Final = 3
 """Threads that read at once."""
 MOST_WORKS_TOGETHER: Final = 256
 """Works committed by one fsync."""
-ROWS_TOGETHER: Final = (200, 10, 1)
-"""Rows inserted by one statement, in the order tried: a few sizes, so that the driver keeps them all prepared."""
+ROWS_TOGETHER: Final = tuple(1 << power for power in range(8, -1, -1))
+"""Rows inserted by one statement, in the order tried: few sizes, so that the driver keeps them all prepared, and few
+statements for any number of rows."""
 LONGEST_TOGETHER_SECONDS: Final = 0.05
 """After so long no further work joins a commit: the first one waits for all."""
 

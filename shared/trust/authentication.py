@@ -2,7 +2,8 @@
 
 A TLS handshake happens once and a channel lives for months. So a certificate is judged here, per call, against the
 clock and the newest directory: that it has not ended, is not denied, is signed by a CA of the network, and that its
-node is in the directory. Parsing is remembered by the certificate's bytes; nothing that can change is.
+node is in the directory. What one version of the directory says of a certificate is remembered until the next version;
+the clock is asked each time.
 
 The order: a client certificate, then the node's own Unix socket, then a bearer token, then nobody. What is given and
 does not hold is refused; it never falls through to less.
@@ -90,6 +91,9 @@ class Authenticator:
         self._officer_tokens = officer_tokens
         self._backend_token = backend_token
         self._backend_cas = _each(backend_ca) if backend_ca else ()
+        self._judged_by: Directory | None = None
+        self._judged: dict[bytes, Caller] = {}
+        """Whom each certificate was found to be by this directory. The next version judges anew, and time goes on."""
 
     @property
     def local(self) -> Caller | None:
@@ -149,14 +153,23 @@ class Authenticator:
         return caller
 
     def _by_certificate(self, pem: bytes) -> Caller:
-        leaf = _parse(pem)
         directory = self._newest()
+        if directory is not self._judged_by:
+            self._judged_by, self._judged = directory, {}
+        known = self._judged.get(pem)
+        if known is not None and known.expire_time is not None and self._clock() < known.expire_time:
+            return known
+        leaf = _parse(pem)
         if leaf is None or not _issued_by(pem, directory.ca_certificates):
             raise Unauthenticated(
                 "the certificate is not one of this network: join with a token, or ask for a new one",
                 "CERTIFICATE_WRONG",
             )
-        return self._judge(leaf, directory)
+        caller = self._judge(leaf, directory)
+        if len(self._judged) >= _CERTIFICATES_REMEMBERED:
+            self._judged.clear()
+        self._judged[pem] = caller
+        return caller
 
     def _backend(self, pem: bytes) -> Caller:
         serial_number, expire_time = _term(pem)
