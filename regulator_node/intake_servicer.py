@@ -88,8 +88,8 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         self._clock = clock
         self._log_changes = log_changes
         self._pool = ThreadPoolExecutor(PREPARING, thread_name_prefix="intake")
-        # One group is written while the next one waits for the writer.
-        self._openings: Gathering[Opening, Answer] = Gathering(self._store_together, most=GATHERED, groups=2)
+        # One at a time: a second one would only take from the first, and wait behind it for the same writer.
+        self._openings: Gathering[Opening, Answer] = Gathering(self._store_together, most=GATHERED, groups=1)
         self._senders = _Senders(view)
         self._held = asyncio.Semaphore(HELD_BATCHES)
         self._max_waiting_bytes = max_waiting_bytes
