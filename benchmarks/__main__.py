@@ -66,7 +66,7 @@ def show(comparisons: Sequence[Comparison]) -> None:
 def main() -> None:
     """Runs the benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--filings", type=int, default=20_000, help="filings in each bulk round")
+    parser.add_argument("--filings", type=int, default=40_000, help="filings in each bulk round")
     parser.add_argument("--calls", type=int, default=4_000, help="calls in each round of single filings")
     parser.add_argument("--accounts", type=int, default=200_000, help="accounts behind the publication gate")
     parser.add_argument(
