@@ -255,7 +255,7 @@ def test_the_policy_is_shown_changed_and_published(network: Network) -> None:
     assert "still to come" in network.call(
         "policy", "publish", "--data", "nation", "next.toml", "--validate-only", code=1
     )
-    soon = system_clock() + timedelta(seconds=10)
+    soon = system_clock() + timedelta(seconds=15)
     (network.root / "next.toml").write_text(
         re.sub("(?m)^effective_time = .*$", f"effective_time = {soon:%Y-%m-%dT%H:%M:%SZ}", following)
     )
