@@ -71,15 +71,3 @@ def _status(revision: int, row: tuple[Any, ...]) -> FilingStatus:
         created_time=from_micros(queued),
         log_index=-1 if log_index is None else log_index,
     )
-
-
-def read_statement_status(transaction: Transaction, escalation_id: str, revision: int) -> FilingStatus | None:
-    """Reads where a statement under an escalation id is on its way.
-
-    Returns:
-        The status; None where nothing was stated under that id and revision.
-    """
-    rows = transaction.execute(
-        "SELECT entry_id FROM escalation_statement WHERE escalation_id = ? AND revision = ?", (escalation_id, revision)
-    )
-    return statement_status(transaction, rows[0][0], revision) if rows else None

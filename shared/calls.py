@@ -33,15 +33,6 @@ class ServedCall:
 _served_call: ContextVar[ServedCall] = ContextVar("served_call")
 
 
-def current_call() -> ServedCall:
-    """Returns the call being served.
-
-    Raises:
-        LookupError: no call is being served here.
-    """
-    return _served_call.get()
-
-
 def current_caller() -> Caller:
     """Returns who made the call being served.
 

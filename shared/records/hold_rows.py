@@ -22,7 +22,6 @@ _COLUMNS: Final = (
     "lift_reason",
 )
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM legal_hold"  # noqa: S608 - fixed text
-_RULE_COLUMNS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,33 @@ async def test_lost_answer_has_one_effect(database: Database, register: Register
     assert ([1] * 4, 4) == (await states(database), await logged(register))
 
 
+async def test_an_answer_in_pieces_is_stored_piece_by_piece(database: Database, register: Register) -> None:
+    """Known entries, a refused one and new ones in one batch: one round, and each receipt is of its own entry and place."""
+    queued = await queue(database, made_up_filing(), made_up_filing())
+    sent: list[int] = []
+
+    async def submit(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        sent.append(len(request.entries))
+        response = await register.send(request)
+        if len(sent) == 1:
+            raise unreachable()
+        return response
+
+    worker = worker_to(database, register, submit)
+    with pytest.raises(RemoteError):
+        await worker.drain()
+    await queue(database, made_up_filing(category="poetry"))
+    queued += await queue(database, *(made_up_filing() for _ in range(3)))
+    assert await worker.drain()
+    assert [2, 6] == sent
+    assert [1, 1, 3, 1, 1, 1] == await states(database)
+    for index, entry in enumerate(queued):
+        verified = verify_receipt(await database.read(partial(receipt, entry_id=entry.entry_id)), register.ring)
+        assert (entry.entry_id, index) == (verified.entry.entry_id, verified.log_index)
+
+
 async def test_refusal_stops_its_account_alone(database: Database, register: Register) -> None:
     """A refused entry and the later ones of its account wait with a reason; others go on; mended, they follow."""
     account = new_account_id()
