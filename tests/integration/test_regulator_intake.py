@@ -144,6 +144,8 @@ async def rejection(network: Network) -> tuple[str, str]:
 )
 async def test_art_4_the_licence_in_the_directory_decides(network: Network, state: int, reason: str) -> None:
     """A provider whose licence the nation suspended or revoked files nothing, and is told so under signature."""
+    # What was read of the directory for an earlier filing must not outlive it.
+    assert [ACCEPTED] == [result.outcome for result in (await network.file()).results]
     async with network.nation.operator() as stub:
         request = wire.SetLicenceRequest(node_name=PROVIDER, licence=made_up_licence(state))
         answer = await stub.SetLicence(request)
