@@ -8,7 +8,7 @@ CONTRACTS := $(shell find protos -name '*.proto')
 PYTHONS ?= python3 python3.13 python3.12 python3.11
 CHECKED := shared provider_node regulator_node benchmarks tests
 
-.PHONY: demo test check bench up down clean
+.PHONY: demo test check bench faults up down clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
@@ -24,6 +24,11 @@ down: $(GENERATED)
 # A file stays with one worker, for the sake of the networks that live as long as their module.
 test: $(GENERATED)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# Runs the tests that say what they tried at their full size, and writes docs/promises.md from what they told.
+faults: $(GENERATED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --full-size --keep-figures
+	$(BIN)/python -m tests.promises
 
 bench: $(GENERATED)
 	$(BIN)/python -m benchmarks

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 # A busy machine is no failure: no test of this project judges how long anything took.
 settings.register_profile("filingnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("filingnet")
+
+pytest_plugins = ["tests.tried"]
 
 _NUMBERS = itertools.count(1)
 
@@ -37,7 +42,12 @@ def running_server() -> Iterator[PostgresServer]:
     # A short path: the server's socket is in the folder, and a socket's path has at most 107 bytes.
     server = get_server(tempfile.mkdtemp(prefix="filingnet-"), cleanup_mode="delete")
     yield server
-    server.cleanup()
+    try:
+        server.cleanup()
+    except psutil.NoSuchProcess:
+        # It ended by itself after the last look at it: what is left is its folder.
+        atexit.unregister(server._cleanup)
+        shutil.rmtree(server.pgdata)
 
 
 @pytest.fixture(scope="session")
