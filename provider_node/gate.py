@@ -122,6 +122,16 @@ class Gate:
             with suppress(FilingnetError):
                 self._facts_at_hand(known)
 
+    def plain_state(self, account_id: str) -> AccountState | None:
+        """Returns where an account stands that is known to have neither grant nor measure; None of any other.
+
+        Args:
+            account_id: the account, a UUID in lower case.
+        """
+        # What changed was taken out, so that nothing here is stale.
+        facts = self._remembered.get(account_id)
+        return None if facts is None else facts.state
+
     async def check(
         self, account_id: str, act: PublicationAct, is_news: bool, audience: Audience, form: PublicationForm
     ) -> Answer:
@@ -164,7 +174,7 @@ class Gate:
             read = read_facts(self._reader.rows, account_id, self._measures)
             self._keep(account_id, read)
             return read
-        facts = self._held.get(account_id) or self._remembered.get(account_id)
+        facts = self._remembered.get(account_id) or self._held.get(account_id)
         if facts is not None or self._reader is None:
             return facts
         rows = self._reader.rows(ACCOUNT, (account_id,))

@@ -82,6 +82,10 @@ class NodeServer:
         self._server = grpc.aio.server(
             options=server_options(), maximum_concurrent_rpcs=max_concurrent + max_streams + SPARE_CALLS
         )
+        self._handlers = _Handlers()
+        # Not add_registered_method_handlers: for each call grpc.aio then waits anew on every method that is registered,
+        # which costs more than the rest of an empty call.
+        self._server.add_generic_rpc_handlers((self._handlers,))
         self._health = HealthServicer()
         self._services: list[str] = []
         self._sockets: list[Path] = []
@@ -102,15 +106,12 @@ class NodeServer:
                 self._register(service, handlers)
 
     def _register(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None:
-        wrapped = {
-            name: self._chain.wrap(f"/{service}/{name}", handler)
+        self._handlers.handlers |= {
+            f"/{service}/{name}": self._chain.wrap(f"/{service}/{name}", handler)
             for name, handler in handlers.items()
             # A method that the servicer did not write is the generated one, and not served.
             if not behaviour_of(handler).__module__.endswith("_pb2_grpc")
         }
-        # Not add_registered_method_handlers: for each call grpc.aio then waits anew on every method that is registered,
-        # which costs more than the rest of an empty call.
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, wrapped),))
         self._services.append(service)
 
     async def listen(self, address: str, credentials: grpc.ServerCredentials | None) -> str:
@@ -158,6 +159,17 @@ class NodeServer:
             # Those of a server that started are gRPC's to remove, when it closes them.
             for path in self._sockets:
                 remove_socket(path)
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """The handlers of all services, by the method's full name: one look instead of one for each service."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, grpc.RpcMethodHandler] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Returns the handler of a method; None where there is none."""
+        return self.handlers.get(handler_call_details.method)
 
 
 class _Registration:
