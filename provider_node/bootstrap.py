@@ -48,6 +48,7 @@ from shared.clock import Clock, system_clock
 from shared.database import Database, open_database
 from shared.evidence.keys import SigningKey
 from shared.joining import check_signing_key, load_credentials, load_signing_key
+from shared.listening import UNIX
 from shared.membership import Membership
 from shared.network import NetworkView
 from shared.pb.filingnet.provider.v1 import (
@@ -252,7 +253,8 @@ class Provider:
             lambda: self._link.refusal,
             parts.clock,
         )
-        server = NodeServer(authenticator, unvalidated=CHECKED_HERE)
+        on_network = not parts.settings.local_api.startswith(UNIX)
+        server = NodeServer(authenticator, open_to_network=on_network, unvalidated=CHECKED_HERE)
         server.add(
             subject_service_pb2_grpc.add_SubjectServiceServicer_to_server,
             SubjectServicer(self._subjects, self._standing, parts.clock),

@@ -230,7 +230,12 @@ class Regulator:
             officer_tokens=self._officers.caller,
         )
         server = NodeServer(
-            authenticator, methods=_methods_at(parts.settings.name), unvalidated=ROW_BY_ROW | UNVALIDATED
+            authenticator,
+            methods=_methods_at(parts.settings.name),
+            calls_per_caller=parts.settings.calls_per_caller,
+            streams_per_caller=parts.settings.streams_per_caller,
+            open_to_network=True,
+            unvalidated=ROW_BY_ROW | UNVALIDATED,
         )
         server.add(intake_service_pb2_grpc.add_IntakeServiceServicer_to_server, self._intake)
         server.add(

@@ -1,7 +1,8 @@
 """Serves intake: takes batches from this jurisdiction's providers, several at once, within bounds.
 
 A batch is prepared on a thread while another is being written, so that parsing and validation overlap with the disk.
-What waits is bounded in bytes: beyond that a sender is told to come again, and its outbox keeps the batch.
+What waits is bounded in bytes, of each provider and in all: beyond that a sender is told to come again, and its outbox
+keeps the batch. Providers are taken in turn, so that one who floods delays the others little.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import grpc
 from regulator_node.admission import transfers_of
 from regulator_node.intake import Intake, PreparedBatch, only_opens, prepare
 from regulator_node.log import read_checkpoint
+from regulator_node.turns import Turns
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import Conflict, FilingnetError, PermissionDenied, Unavailable
+from shared.errors import Conflict, FilingnetError, PermissionDenied
 from shared.evidence.batches import MAX_BATCH_ENTRIES
 from shared.gathering import Gathering
 from shared.mapping.licence import licence_of
@@ -36,6 +38,9 @@ from shared.validation import validate
 
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Bytes of batches that may be held at once; a batch alone is always taken."""
+
+MAX_WAITING_BYTES_OF_ONE: Final = 8 * 1024 * 1024
+"""The same of one provider, whose node has three batches of 2 MiB on their way at most."""
 
 PREPARING: Final = 1
 """Batches prepared at once."""
@@ -68,6 +73,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         clock: tells the time.
         log_changes: told when the log grew.
         max_waiting_bytes: bytes of batches held at once.
+        max_waiting_bytes_of_one: bytes of one provider's.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         log_changes: Changes,
         *,
         max_waiting_bytes: int = MAX_WAITING_BYTES,
+        max_waiting_bytes_of_one: int = MAX_WAITING_BYTES_OF_ONE,
     ) -> None:
         self._database = database
         self._intake = intake
@@ -91,9 +98,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         # One at a time: a second one would only take from the first, and wait behind it for the same writer.
         self._openings: Gathering[Opening, Answer] = Gathering(self._store_together, most=GATHERED, groups=1)
         self._senders = _Senders(view)
-        self._held = asyncio.Semaphore(HELD_BATCHES)
-        self._max_waiting_bytes = max_waiting_bytes
-        self._waiting_bytes = 0
+        self._turns = Turns(HELD_BATCHES, most_bytes=max_waiting_bytes, most_bytes_of_one=max_waiting_bytes_of_one)
 
     def close(self) -> None:
         """Ends the threads, once nobody calls any more."""
@@ -108,12 +113,11 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
             validate(request)
         caller = current_caller()
         size = request.ByteSize()
-        self._take_room(size)
+        await self._turns.take(caller.name, size)
         try:
-            async with self._held:
-                response = await self._taken_in(request, caller)
+            response = await self._taken_in(request, caller)
         finally:
-            self._waiting_bytes -= size
+            self._turns.give_back(caller.name, size)
         if response.acknowledgements:
             self._log_changes.notify()
         return response
@@ -136,11 +140,6 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         return intake_service_pb2.GetHighWaterMarkResponse(
             sequence=sequence, checkpoint=checkpoint, jurisdiction=self._jurisdiction
         )
-
-    def _take_room(self, size: int) -> None:
-        if self._waiting_bytes and self._waiting_bytes + size > self._max_waiting_bytes:
-            raise Unavailable("this regulator is taking in as much as it can hold: send again", "INTAKE_BUSY")
-        self._waiting_bytes += size
 
     async def _taken_in(
         self, request: intake_service_pb2.SubmitEntriesRequest, caller: Caller

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
+from shared.call_room import CALLS_PER_CALLER, STREAMS_PER_CALLER
 from shared.errors import InvalidInput, Violation
 from shared.settings import Endpoint, HostPort, NodeSettings
 from shared.trust.names import NATION
@@ -37,6 +38,10 @@ class RegulatorSettings(NodeSettings):
     """host:port of the public listener as tokens and officers know it."""
     certificate_lifetime_hours: int = Field(default=720, ge=1, le=8760)
     """The nation: how long the certificates hold that it signs, in hours."""
+    calls_per_caller: int = Field(default=CALLS_PER_CALLER, ge=1, le=1000)
+    """Calls with one answer that one node, officer's post or address may have under way."""
+    streams_per_caller: int = Field(default=STREAMS_PER_CALLER, ge=1, le=20_000)
+    """Streams that one may have open."""
 
     @property
     def is_nation(self) -> bool:

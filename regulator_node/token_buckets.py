@@ -6,12 +6,12 @@ first 64 bits, which one household has to itself. The peers that asked longest a
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from shared.call_room import address_of
 from shared.errors import Exhausted
 
 PER_SECOND: Final = 5.0
@@ -70,24 +70,3 @@ class TokenBuckets:
             self._buckets.popitem(last=False)
         if not allowed:
             raise Exhausted("too many questions from this address: wait a second and ask again", "RATE_LIMITED")
-
-
-def address_of(peer: str) -> str:
-    """Returns what tells a peer apart: its address without its port, of IPv6 the first 64 bits.
-
-    Args:
-        peer: as gRPC names it.
-    """
-    kind, _, place = peer.partition(":")
-    if kind not in ("ipv4", "ipv6"):
-        return peer
-    host = place.rpartition(":")[0].replace("%5B", "[").replace("%5D", "]").strip("[]").partition("%")[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return peer
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    return str(address)

@@ -4,7 +4,8 @@
    tells an incident number, by which the log has the type and the frames of what happened and never its text or values.
 2. Room: a bounded number of calls at once, the others are told to come again.
 3. Caller and method table: who calls, checked anew for each call, and whether the table lets that role. What the table
-   does not list is denied.
+   does not list is denied. On a server that is open to the network each caller has a bounded room of its own, and no
+   byte of a request is read before this, so that a request that never ends holds nothing but its caller's room.
 4. Contract: the request is read and checked against its field rules. The messages of a client stream are left to the
    servicer, which judges them one by one.
 5. The servicer, with `current_caller()` set, under a deadline also where the client set none.
@@ -27,6 +28,7 @@ from typing import Any, Final, NoReturn
 import grpc
 import structlog
 
+from shared.call_room import Bounds, CallerRoom, Holder, stranger
 from shared.calls import ServedCall, set_current_call
 from shared.errors import (
     Exhausted,
@@ -44,9 +46,6 @@ from shared.trust.callers import Caller, Role
 from shared.trust.methods import check_allowed
 from shared.validation import validate
 
-DEADLINE_SECONDS: Final = 60.0
-"""The deadline of a unary call whose client set none."""
-
 CONTRACTS: Final = "/filingnet."
 """Begins the full name of every method whose messages have field rules."""
 
@@ -56,21 +55,6 @@ HEALTH: Final = "/grpc.health.v1."
 Serve = Callable[[], Awaitable[Any]]
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much is served at once.
-
-    Attributes:
-        unary: calls with one answer, at once.
-        streams: streams, at once; most of them wait for something to happen.
-        deadline_seconds: for a unary call whose client set none.
-    """
-
-    unary: int
-    streams: int
-    deadline_seconds: float = DEADLINE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +76,7 @@ class CallChain:
         unvalidated: methods whose servicer judges the request by itself, row by row.
         endless: streams that never end by themselves; they are ended when the server drains.
         bounds: how much is served at once.
+        open_to_network: whether others than the node's own programs can connect.
     """
 
     def __init__(
@@ -102,12 +87,15 @@ class CallChain:
         unvalidated: frozenset[str],
         endless: frozenset[str],
         bounds: Bounds,
+        open_to_network: bool,
     ) -> None:
         self._authenticator = authenticator
         self._methods = methods
         self._unvalidated = unvalidated
         self._endless = endless
         self._bounds = bounds
+        self._open_to_network = open_to_network
+        self._callers = CallerRoom(bounds)
         self._under_way = {False: 0, True: 0}
         self._endless_limits: set[asyncio.Timeout] = set()
         self._draining = False
@@ -172,15 +160,29 @@ class CallChain:
             except Exception as error:  # noqa: BLE001 - the outermost: nothing but a status may leave
                 await _refuse(name, caller, context, error)
 
+        read_here = self._open_to_network and not handler.request_streaming
+
+        async def requested(raw: Any, context: grpc.aio.ServicerContext) -> Any:
+            return read(await self._request(context) if read_here else raw)
+
+        async def guarded_answer(raw: Any, context: grpc.aio.ServicerContext) -> bytes:
+            async def serve() -> bytes:
+                return bytes(write(await behaviour(await requested(raw, context), context)))
+
+            return bytes(await self._guard(method, context, serve))
+
         async def many_answers(raw: Any, context: grpc.aio.ServicerContext) -> None:
             async def serve() -> None:
-                async with aclosing(behaviour(read(raw), context)) as answers:
+                async with aclosing(behaviour(await requested(raw, context), context)) as answers:
                     async for answer in self._until_drained(answers) if method.endless else answers:
                         await context.write(write(answer))
 
             await self._guard(method, context, serve)
 
-        return _handler(handler, many_answers if handler.response_streaming else one_answer)
+        single = guarded_answer if self._open_to_network else one_answer
+        # A request that is read here is one message of a stream to gRPC, which would else read it whole beforehand.
+        requests = handler.request_streaming or read_here
+        return _handler(requests, handler.response_streaming, many_answers if handler.response_streaming else single)
 
     def _reader(self, name: str, handler: grpc.RpcMethodHandler) -> Callable[[Any], Any]:
         parse = handler.request_deserializer
@@ -199,20 +201,56 @@ class CallChain:
             return read_stream
         return read_message if checked else partial(_parse, parse)
 
-    async def _guard(self, method: _Method, context: grpc.aio.ServicerContext, serve: Serve) -> None:
-        """Serves a stream of answers; whatever is raised becomes a status."""
-        caller = ""
+    async def _guard(self, method: _Method, context: grpc.aio.ServicerContext, serve: Serve) -> Any:
+        """Serves one call; whatever is raised becomes a status."""
+        caller, holder = "", None
         try:
             self._take_room(method)
             try:
-                call = await self._identified(method.name, context)
+                call, holder = await self._let_in(method, context)
                 caller = call.caller.name
                 set_current_call(call)
-                await serve()
+                if method.streams or context.time_remaining() is not None:
+                    return await serve()
+                return await self._under_deadline(context, serve)
             finally:
                 self._under_way[method.streams] -= method.counted
+                if holder is not None:
+                    self._callers.give_back(holder, streams=method.streams, counted=method.counted)
         except Exception as error:  # noqa: BLE001 - the outermost: nothing but a status may leave
             await _refuse(method.name, caller, context, error)
+
+    async def _let_in(self, method: _Method, context: grpc.aio.ServicerContext) -> tuple[ServedCall, Holder | None]:
+        """Tells who calls and takes a place of theirs; those who call on the node's own behalf need none."""
+        if not self._open_to_network or self._authenticator.local_caller(context) is not None:
+            return await self._identified(method.name, context), None
+        # Who sends a token has to be looked up, and is a stranger until that is done.
+        looked_up = any(key == "authorization" for key, _ in context.invocation_metadata() or ())
+        asking = stranger(context.peer()) if looked_up else None
+        room = {"streams": method.streams, "counted": method.counted}
+        if asking is not None:
+            self._callers.take(asking, **room)
+        try:
+            call = await self._identified(method.name, context)
+            holder = _holder_of(call.caller, context)
+            if holder is not None:
+                self._callers.take(holder, **room)
+        finally:
+            if asking is not None:
+                self._callers.give_back(asking, **room)
+        return call, holder
+
+    async def _request(self, context: grpc.aio.ServicerContext) -> bytes:
+        """Reads the one message of a request, which has to come before the client's deadline and the node's."""
+        limit = asyncio.timeout(self._bounds.deadline_seconds)
+        try:
+            async with limit:
+                raw = await context.read()
+        except TimeoutError:
+            await context.abort_with_status(_deadline_status(self._bounds.deadline_seconds))
+        if raw is grpc.aio.EOF:
+            raise _unreadable()
+        return bytes(raw)
 
     def _local_call(self, name: str) -> ServedCall | None:
         """Returns what each call of a method by the node's own socket is; None where such callers may not make it."""
@@ -281,7 +319,13 @@ def behaviour_of(handler: grpc.RpcMethodHandler) -> Callable[..., Any]:
     return found
 
 
-def _handler(handler: grpc.RpcMethodHandler, behaviour: Any) -> grpc.RpcMethodHandler:
+def _holder_of(caller: Caller, context: grpc.aio.ServicerContext) -> Holder | None:
+    if caller.role in (Role.BACKEND, Role.OPERATOR):
+        return None
+    return stranger(context.peer()) if caller.role is Role.ANYONE else Holder(caller.name, stranger=False)
+
+
+def _handler(requests: bool, answers: bool, behaviour: Any) -> grpc.RpcMethodHandler:
     makers = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
@@ -289,16 +333,18 @@ def _handler(handler: grpc.RpcMethodHandler, behaviour: Any) -> grpc.RpcMethodHa
         (True, True): grpc.stream_stream_rpc_method_handler,
     }
     # Without serialisers gRPC hands over the bytes as they came.
-    return makers[handler.request_streaming, handler.response_streaming](behaviour)
+    return makers[requests, answers](behaviour)
 
 
 def _parse(parse: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return parse(raw)
     except Exception as error:
-        raise InvalidInput(
-            "the request cannot be read: send the message of this method's contract", "MESSAGE_UNREADABLE"
-        ) from error
+        raise _unreadable() from error
+
+
+def _unreadable() -> InvalidInput:
+    return InvalidInput("the request cannot be read: send the message of this method's contract", "MESSAGE_UNREADABLE")
 
 
 def _stopping() -> Unavailable:
@@ -326,9 +372,21 @@ async def _refuse(method: str, caller: str, context: grpc.aio.ServicerContext, e
         raise error
     if isinstance(error, FilingnetError):
         _log_refusal(method, caller or context.peer(), error)
+        _let_go(error)
         await context.abort_with_status(status_of(error))
         raise AssertionError("abort returned")
     await _abort_with_incident(method, caller or context.peer(), context, error)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forgets the frames of an error and of what led to it, for they hold the request.
+
+    gRPC keeps what ended a call in a cycle with the call, and a node looks for cycles seldom: thousands of refused
+    requests would stay in memory until then.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 async def _abort_with_incident(
@@ -336,6 +394,7 @@ async def _abort_with_incident(
 ) -> NoReturn:
     incident = secrets.token_hex(4)
     log.error("call_failed", method=method, caller=caller, incident=incident, **describe_failure(error))
+    _let_go(error)
     message = f"this node failed (incident {incident}): see its log"
     await context.abort_with_status(rich_status(grpc.StatusCode.INTERNAL, message, "INTERNAL"))
     raise AssertionError("abort returned")

@@ -15,10 +15,11 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from shared.call_room import CALLS_PER_CALLER, DEADLINE_SECONDS, STREAMS_PER_CALLER, Bounds
 from shared.calls import current_caller, recheck_caller
 from shared.event_engine import keep_event_engine
 from shared.health import HealthServicer
-from shared.interceptors import DEADLINE_SECONDS, Bounds, CallChain, behaviour_of
+from shared.interceptors import CallChain, behaviour_of
 from shared.listening import UNIX, bind, remove_socket
 from shared.reflection import SERVICES as REFLECTION
 from shared.reflection import describe_reflection
@@ -57,6 +58,9 @@ class NodeServer:
         methods: which roles may call which method.
         max_concurrent: most unary calls at once.
         max_streams: most streams at once.
+        calls_per_caller: most unary calls at once of one caller who comes by the network.
+        streams_per_caller: most streams at once of one.
+        open_to_network: whether others than the node's own programs can connect; each caller then has a bounded room.
         unvalidated: methods whose servicer judges the request's rows by itself.
         deadline_seconds: the deadline of a unary call whose client set none.
     """
@@ -68,6 +72,9 @@ class NodeServer:
         methods: Mapping[str, frozenset[Role]] = METHODS,
         max_concurrent: int = 1000,
         max_streams: int = MAX_STREAMS,
+        calls_per_caller: int = CALLS_PER_CALLER,
+        streams_per_caller: int = STREAMS_PER_CALLER,
+        open_to_network: bool = False,
         unvalidated: frozenset[str] = frozenset(),
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
@@ -76,7 +83,8 @@ class NodeServer:
             methods,
             unvalidated=unvalidated,
             endless=ENDLESS,
-            bounds=Bounds(max_concurrent, max_streams, deadline_seconds),
+            bounds=Bounds(max_concurrent, max_streams, calls_per_caller, streams_per_caller, deadline_seconds),
+            open_to_network=open_to_network,
         )
         keep_event_engine()
         self._server = grpc.aio.server(

@@ -12,7 +12,8 @@ import pytest
 
 from regulator_node.founding import join_province
 from regulator_node.label_check import MAX_AGE_SECONDS, NO_LABEL, CheckedLabel, LabelCheck
-from regulator_node.token_buckets import TokenBuckets, address_of
+from regulator_node.token_buckets import TokenBuckets
+from shared.call_room import address_of
 from shared.channel import RemoteError, translated
 from shared.client.officer import LabelFilter, LabelOutcome, LabelState, LabelVerdict, OfficerClient
 from shared.client.public import PublicClient

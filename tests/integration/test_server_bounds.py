@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from shared.channel import local_channel, translated
 from shared.errors import Exhausted, Unavailable
 from shared.pb.filingnet.provider.v1 import node_service_pb2
-from tests.integration.serving import NodeServicer, local_server, refusal, status_stub
+from tests.integration.serving import GET_STATUS, NodeServicer, local_server, refusal, status_stub
 
 
 async def test_calls_beyond_the_bound_are_told_to_come_again(tmp_path: Path) -> None:
@@ -77,3 +79,49 @@ async def test_a_clients_own_deadline_is_left_as_it_is(tmp_path: Path) -> None:
     ):
         answer = await status_stub(channel).GetStatus(node_service_pb2.GetStatusRequest(), timeout=30)
     assert answer.name == "late"
+
+
+class Held:
+    """Stands for what a request holds in memory."""
+
+
+async def test_a_refused_request_is_let_go_at_once(tmp_path: Path) -> None:
+    """Promise 5: what was refused is not kept in memory until the garbage collector comes round, which is seldom."""
+    left: weakref.WeakSet[Held] = weakref.WeakSet()
+
+    async def refuse() -> Any:
+        held = Held()
+        left.add(held)
+        try:
+            raise ValueError
+        except ValueError as error:
+            raise Exhausted("there is no more", "NO_MORE") from error
+
+    request = node_service_pb2.GetStatusRequest()
+    gc.disable()
+    try:
+        for open_to_network in (False, True):
+            async with (
+                local_server(tmp_path, NodeServicer(refuse), open_to_network=open_to_network) as (_, address),
+                local_channel(address) as channel,
+            ):
+                for _ in range(20):
+                    assert "NO_MORE" == (await refusal(status_stub(channel).GetStatus(request))).reason
+                # The last call may still be ending.
+                assert len(left) <= 1
+    finally:
+        gc.enable()
+
+
+async def test_a_half_request_ends_with_the_nodes_deadline(tmp_path: Path) -> None:
+    """Promise 5: a request that never comes ends with the node's deadline, whatever the client's is, or as unreadable."""
+    options = {"open_to_network": True, "deadline_seconds": 0.2}
+    async with (
+        local_server(tmp_path, NodeServicer(), **options) as (_, address),
+        local_channel(address) as channel,
+    ):
+        call = channel.stream_unary(GET_STATUS)(timeout=30)
+        assert "DEADLINE_EXCEEDED" == (await refusal(call)).reason
+        call = channel.stream_unary(GET_STATUS)()
+        await call.done_writing()
+        assert "MESSAGE_UNREADABLE" == (await refusal(call)).reason
