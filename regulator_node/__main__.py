@@ -21,6 +21,7 @@ from regulator_node import (
     commands_network,
     commands_records,
     commands_stopped,
+    commands_trust,
 )
 from shared import cli, telemetry
 from shared.errors import InvalidInput
@@ -58,7 +59,7 @@ def init(
     network_endpoint: Annotated[str, typer.Option(help="HOST:PORT under which other nodes reach it.")] = "",
     public_endpoint: Annotated[str, typer.Option(help="HOST:PORT under which officers reach it.")] = "",
     database: Annotated[str, typer.Option(help="postgresql://… or sqlite:///PATH; a file in --data if left out.")] = "",
-    certificate_lifetime_hours: Annotated[int, typer.Option(help="The nation: how long certificates hold.")] = 720,
+    certificate_lifetime_hours: Annotated[float, typer.Option(help="The nation: how long certificates hold.")] = 720,
 ) -> None:
     """Founds the nation, or joins a province to the network with the token that the nation made for it.
 
@@ -94,7 +95,7 @@ def _endpoint(listen: str, endpoint: str, option: str) -> str:
         raise typer.BadParameter(f"{error.message}: {error.violations[0].mend}", param_hint=option) from None
 
 
-def _found(data: Path, title: str, places: Mapping[str, str], lifetime_hours: int) -> str:
+def _found(data: Path, title: str, places: Mapping[str, str], lifetime_hours: float) -> str:
     from regulator_node.founding import found_nation
     from regulator_node.settings import RegulatorSettings
 
@@ -134,6 +135,7 @@ def serve(data: DataFolder) -> None:
 
 
 commands_network.mount(app)
+commands_trust.mount(app)
 commands_stopped.mount(app)
 commands_fsck.mount(app)
 app.add_typer(commands_filings.filings_app, name="filings")

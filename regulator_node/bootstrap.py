@@ -15,7 +15,6 @@ from functools import partial
 from regulator_node.audit import Audit
 from regulator_node.case_office import CaseOffice
 from regulator_node.enrolment_servicer import EnrolmentServicer
-from regulator_node.enrolments import Enrolments
 from regulator_node.filing_servicer import ROW_BY_ROW, FilingServicer, FilingUses
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
@@ -27,11 +26,10 @@ from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
 from regulator_node.log_servicer import LogServicer
-from regulator_node.nation_documents import NationDocuments
-from regulator_node.national import NationalOffice
+from regulator_node.nation_parts import make_office
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
-from regulator_node.own_keys import issue_own, load_authority, office_settings
+from regulator_node.own_keys import issue_own, load_authority
 from regulator_node.own_log import OwnLogGuard
 from regulator_node.public_servicer import PublicServicer
 from regulator_node.record_servicer import RecordServicer
@@ -41,6 +39,8 @@ from regulator_node.router import Router
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
 from regulator_node.status import StatusReader
 from regulator_node.token_buckets import TokenBuckets
+from regulator_node.trust_servicer import SERVICE as TRUST_SERVICE
+from regulator_node.trust_servicer import TrustServicer
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
 from shared.changes import Changes
@@ -64,6 +64,7 @@ from shared.pb.filingnet.regulator.v1 import (
     network_service_pb2_grpc,
     public_service_pb2_grpc,
     record_service_pb2_grpc,
+    trust_service_pb2_grpc,
 )
 from shared.provisions.retention import SCOPES_OF_REGULATOR
 from shared.records.disposal import Disposals
@@ -81,8 +82,10 @@ from shared.upkeep import for_ever
 WATCH_SECONDS = 1.0
 """How often a shared database is asked whether another process of this node changed it."""
 
-METHODS_OF_OFFICERS = {method: roles for method, roles in METHODS.items() if method.startswith(SERVICE)}
-"""The rows of NetworkService, whose methods for the nation alone a province refuses by itself."""
+METHODS_OF_OFFICERS = {
+    method: roles for method, roles in METHODS.items() if method.startswith((SERVICE, TRUST_SERVICE))
+}
+"""The rows of NetworkService and TrustService, whose methods for the nation alone a province refuses by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class Regulator:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.membership = Membership(parts.view, parts.credentials)
-        self._office = _office(parts, parts.authority) if parts.authority is not None else None
+        self._office = make_office(parts, parts.authority) if parts.authority is not None else None
         self._guard = OwnLogGuard(parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION))
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
@@ -249,10 +252,14 @@ class Regulator:
         if self._office is not None:
             server.add(
                 enrolment_service_pb2_grpc.add_EnrolmentServiceServicer_to_server,
-                EnrolmentServicer(self._office.enrolments),
+                EnrolmentServicer(self._office.enrolments, self.audit),
             )
         server.add(
             network_service_pb2_grpc.add_NetworkServiceServicer_to_server, NetworkServicer(self._network_affairs())
+        )
+        server.add(
+            trust_service_pb2_grpc.add_TrustServiceServicer_to_server,
+            TrustServicer(parts.view, self._office, self.audit),
         )
         server.add(filing_service_pb2_grpc.add_FilingServiceServicer_to_server, self._make_filing_servicer())
         server.add(
@@ -348,10 +355,9 @@ class Regulator:
 
     async def _renew(self, certificate_request: str) -> str:
         parts = self._parts
-        if parts.authority is not None:
-            return await issue_own(
-                parts.database, parts.authority, certificate_request, parts.settings, parts.trust_clock
-            )
+        if self._office is not None:
+            authority = self._office.authorities.in_use
+            return await issue_own(parts.database, authority, certificate_request, parts.settings, parts.trust_clock)
         return await self.membership.renew(certificate_request)
 
     async def _watch_log(self) -> None:
@@ -379,16 +385,6 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
         return Regulator(await open_parts(settings, clock_from(settings.simulated_time_file), system_clock))
 
     await serve_until_told(settings, "data of a regulator", make, announce)
-
-
-def _office(parts: Parts, authority: Authority) -> NationalOffice:
-    database, view, clock, trust_clock = parts.database, parts.view, parts.clock, parts.trust_clock
-    documents = NationDocuments(
-        database, parts.register_log, view, clock, on_change=parts.log_changes.notify, trust_clock=trust_clock
-    )
-    settings = office_settings(parts.settings)
-    enrolments = Enrolments(database, view, documents, authority, settings, clock, trust_clock)
-    return NationalOffice(database, view, documents, enrolments, clock)
 
 
 def _methods_at(name: str) -> Mapping[str, frozenset[Role]]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from regulator_node.authorities import Authorities
+from regulator_node.issued_certificates import record_certificate
 from regulator_node.nation_documents import NationDocuments, all_documents, newest
 from regulator_node.node_keys import add_signing_key
 from shared.clock import Clock, micros
@@ -19,7 +21,7 @@ from shared.mapping.licence import licence_from_wire
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, enrolment_service_pb2
 from shared.provisions.licences import judge_licence
-from shared.trust.authority import Authority, IssuedCertificate
+from shared.trust.authority import IssuedCertificate
 from shared.trust.enrolment import check_enrolment, keys_digest
 from shared.trust.names import jurisdiction_of
 from shared.trust.tokens import EnrolmentToken, make_token, token_hash
@@ -40,6 +42,22 @@ class OfficeSettings:
     certificate_lifetime: timedelta
 
 
+class TokenUsed(Unauthenticated):
+    """Somebody sent a token that other keys have used: one of the two stole it.
+
+    Attributes:
+        node: whom the token is for.
+    """
+
+    def __init__(self, node: str) -> None:
+        super().__init__(
+            f"somebody else has joined as {node} with this token: if that was not you, it was stolen; tell the nation's"
+            " office at once, which denies that node and makes a token for another name",
+            "TOKEN_USED",
+        )
+        self.node = node
+
+
 class Enrolments:
     """Lets nodes join and certifies them.
 
@@ -47,7 +65,7 @@ class Enrolments:
         database: the nation's register.
         view: the documents held.
         documents: states the directory.
-        authority: the CA.
+        authorities: says which CA signs.
         settings: see OfficeSettings.
         clock: tells the time.
         trust_clock: tells the machine's time, by which tokens and certificates hold.
@@ -58,7 +76,7 @@ class Enrolments:
         database: Database,
         view: NetworkView,
         documents: NationDocuments,
-        authority: Authority,
+        authorities: Authorities,
         settings: OfficeSettings,
         clock: Clock,
         trust_clock: Clock,
@@ -66,7 +84,7 @@ class Enrolments:
         self._database = database
         self._view = view
         self._documents = documents
-        self._authority = authority
+        self._authorities = authorities
         self._settings = settings
         self._clock = clock
         self._trust_clock = trust_clock
@@ -110,9 +128,9 @@ class Enrolments:
                 mend = "choose another name, or make a token to rejoin for the node itself"
                 raise AlreadyExists(f"{node_name} has joined already: {mend}", "NODE_EXISTS")
         expires = self._trust_clock() + timedelta(hours=lifetime_hours or DEFAULT_TOKEN_HOURS)
-        text, secret_hash = make_token(
-            EnrolmentToken(self._settings.join_endpoint, node_name, place, self._authority.certificate_pem)
-        )
+        # All of them: which one the nation's own certificate is by when the node joins is not known yet.
+        ca_certificates = "".join(self._view.directory.ca_certificates)
+        text, secret_hash = make_token(EnrolmentToken(self._settings.join_endpoint, node_name, place, ca_certificates))
         await self._database.write(
             lambda transaction: transaction.execute(
                 "INSERT INTO enrolment_token (token_hash, node, jurisdiction, title, licence, expire_time)"
@@ -152,7 +170,7 @@ class Enrolments:
         """Lets a node join: uses up its token, signs its certificate and puts it in the directory, all or nothing.
 
         Raises:
-            Unauthenticated: the token is unknown, ended or used by other keys.
+            Unauthenticated: the token is unknown or ended; TokenUsed: other keys used it.
             InvalidInput: the request does not fit the token.
             AlreadyExists: the node joined before with another signing key, or was transferred since the token was made.
         """
@@ -172,7 +190,7 @@ class Enrolments:
             if used is not None:
                 if bytes(used) == digest:
                     return str(chain)
-                raise Unauthenticated("the token was used: ask an officer for a new one", "TOKEN_INVALID")
+                raise TokenUsed(node)
             if micros(certified) >= expires:
                 raise Unauthenticated("the token has ended: ask an officer for a new one", "TOKEN_EXPIRED")
             check_enrolment(request, node)
@@ -224,20 +242,20 @@ class Enrolments:
             InvalidInput when the request names another post or is not P-256.
         """
         now = self._trust_clock()
-        issued = self._authority.sign_officer_request(
-            certificate_request, jurisdiction, role, post, timedelta(hours=lifetime_hours or DEFAULT_TOKEN_HOURS), now
-        )
-        await self._database.write(lambda transaction: _record_certificate(transaction, issued, now))
+        lifetime = timedelta(hours=lifetime_hours or DEFAULT_TOKEN_HOURS)
+        authority = self._authorities.in_use
+        issued = authority.sign_officer_request(certificate_request, jurisdiction, role, post, lifetime, now)
+        await self._database.write(lambda transaction: record_certificate(transaction, issued, now))
         return issued
 
     def _issue(
         self, transaction: Transaction, certificate_request: str, name: str, endpoint: str, now: datetime
     ) -> IssuedCertificate:
         hosts = [endpoint.rpartition(":")[0]] if endpoint else []
-        issued = self._authority.sign_request(
+        issued = self._authorities.in_use.sign_request(
             certificate_request, name, self._settings.certificate_lifetime, now, extra_hosts=hosts
         )
-        _record_certificate(transaction, issued, now)
+        record_certificate(transaction, issued, now)
         return issued
 
 
@@ -251,13 +269,6 @@ def check_licence(licence: directory_pb2.Licence) -> None:
     if violations:
         message = f"the licence cannot be one: {violations[0].mend}"
         raise InvalidInput(message, violations[0].rule, violations)
-
-
-def _record_certificate(transaction: Transaction, issued: IssuedCertificate, now: datetime) -> None:
-    transaction.execute(
-        "INSERT INTO certificate (serial_number, name, issue_time, expire_time) VALUES (?, ?, ?, ?)",
-        (issued.serial_number, issued.name, micros(now), micros(issued.expire_time)),
-    )
 
 
 def _member(

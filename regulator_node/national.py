@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from regulator_node.authorities import Authorities
 from regulator_node.enrolments import Enrolments, check_licence
 from regulator_node.nation_documents import NationDocuments
 from regulator_node.node_keys import add_signing_key
@@ -38,19 +39,28 @@ class NationalOffice:
         view: the documents held.
         documents: states them.
         enrolments: lets nodes join.
+        authorities: replaces the CA.
         clock: tells the time.
 
     Attributes:
         enrolments: lets nodes join and certifies them.
+        authorities: replaces the CA, and denies certificates.
     """
 
     def __init__(
-        self, database: Database, view: NetworkView, documents: NationDocuments, enrolments: Enrolments, clock: Clock
+        self,
+        database: Database,
+        view: NetworkView,
+        documents: NationDocuments,
+        enrolments: Enrolments,
+        authorities: Authorities,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._view = view
         self._documents = documents
         self.enrolments = enrolments
+        self.authorities = authorities
         self._clock = clock
 
     async def publish_policy(self, policy: policy_pb2.Policy, validate_only: bool) -> policy_pb2.Policy:
@@ -118,6 +128,23 @@ class NationalOffice:
             message = f"regulator/{to} takes no part: let it join before providers are transferred to it"
             raise FailedPrecondition(message, "REGULATOR_MISSING")
         return await self._documents.change_node(node_name, move)
+
+
+def the_office(office: NationalOffice | None, view: NetworkView) -> NationalOffice:
+    """Returns the national office.
+
+    Args:
+        office: this node's; None at a province.
+        view: the documents held.
+
+    Raises:
+        FailedPrecondition: NATION_ONLY, this node is a province; says where the nation is.
+    """
+    if office is None:
+        nation = view.directory.node(NATION)
+        place = f" at {nation.endpoint}" if nation is not None else ""
+        raise FailedPrecondition(f"only the nation does this: ask {NATION}{place}", "NATION_ONLY")
+    return office
 
 
 def _with_key(public_key: bytes, now: datetime) -> Callable[[directory_pb2.Node], None]:

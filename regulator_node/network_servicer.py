@@ -18,14 +18,14 @@ import grpc
 from regulator_node.audit import DEFAULT_PAGE, Audit
 from regulator_node.log import RegisterLog
 from regulator_node.nation_documents import taking_part
-from regulator_node.national import NationalOffice
+from regulator_node.national import NationalOffice, the_office
 from regulator_node.officers import HeldToken, OfficerTokens
 from regulator_node.policy_holdings import read_holdings
 from regulator_node.replication import Replica
 from regulator_node.status import StatusReader
 from shared.clock import Clock, from_micros
 from shared.database import Database
-from shared.errors import FailedPrecondition, InvalidInput, Violation
+from shared.errors import InvalidInput, Violation
 from shared.evidence.names import is_node_name
 from shared.mapping.policy import policy_from_wire, policy_to_wire
 from shared.mapping.policy_preview import PolicyPreview, preview_to_wire
@@ -39,7 +39,6 @@ from shared.provisions.routing import check_routes
 from shared.simulated_clock import simulated_time
 from shared.trust.callers import Role
 from shared.trust.credentials import Credentials
-from shared.trust.names import NATION
 
 SERVICE: Final = "/filingnet.regulator.v1.NetworkService/"
 
@@ -299,12 +298,7 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
         await self._affairs.audit.record(SERVICE + method, detail)
 
     def _office(self) -> NationalOffice:
-        office = self._affairs.office
-        if office is None:
-            nation = self._affairs.view.directory.node(NATION)
-            place = f" at {nation.endpoint}" if nation is not None else ""
-            raise FailedPrecondition(f"only the nation does this: ask {NATION}{place}", "NATION_ONLY")
-        return office
+        return the_office(self._affairs.office, self._affairs.view)
 
     def _policy_at(self, time: datetime) -> policy_pb2.Policy:
         return policy_to_wire(self._affairs.view.policy_at(time))

@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from regulator_node.enrolments import OfficeSettings
+from regulator_node.issued_certificates import record_certificate
 from regulator_node.settings import RegulatorSettings
-from shared.clock import Clock, micros
+from shared.clock import Clock
 from shared.database import Database
 from shared.errors import FailedPrecondition
 from shared.trust.authority import Authority
+from shared.trust.authority_files import load_authority_in_use
 
 
 def load_authority(settings: RegulatorSettings) -> Authority:
@@ -23,7 +25,7 @@ def load_authority(settings: RegulatorSettings) -> Authority:
     """
     folder = settings.authority_folder
     try:
-        return Authority.load(folder)
+        return load_authority_in_use(folder)
     except OSError as error:
         message = f"the CA in {folder} cannot be read: restore it from a backup, or let its owner run the node"
         raise FailedPrecondition(message, "KEY_UNREADABLE") from error
@@ -52,10 +54,5 @@ async def issue_own(
     now = clock()
     lifetime = timedelta(hours=settings.certificate_lifetime_hours)
     issued = authority.sign_request(request, settings.name, lifetime, now, extra_hosts=settings.hosts)
-    await database.write(
-        lambda transaction: transaction.execute(
-            "INSERT INTO certificate (serial_number, name, issue_time, expire_time) VALUES (?, ?, ?, ?)",
-            (issued.serial_number, issued.name, micros(now), micros(issued.expire_time)),
-        )
-    )
+    await database.write(lambda transaction: record_certificate(transaction, issued, now))
     return issued.chain_pem

@@ -36,8 +36,9 @@ class RegulatorSettings(NodeSettings):
     """host:port of the network listener as the directory tells it to others."""
     public_endpoint: Endpoint
     """host:port of the public listener as tokens and officers know it."""
-    certificate_lifetime_hours: int = Field(default=720, ge=1, le=8760)
-    """The nation: how long the certificates hold that it signs, in hours."""
+    certificate_lifetime_hours: float = Field(default=720.0, ge=0.002, le=8760)
+    """The nation: how long the certificates hold that it signs, in hours; seconds for tests, which 5 pass between two
+    renewals of."""
     calls_per_caller: int = Field(default=CALLS_PER_CALLER, ge=1, le=1000)
     """Calls with one answer that one node, officer's post or address may have under way."""
     streams_per_caller: int = Field(default=STREAMS_PER_CALLER, ge=1, le=20_000)

@@ -92,6 +92,7 @@ from shared.client.officer_types import (
     VerdictResult,
 )
 from shared.client.records import RecordCalls
+from shared.client.trust_calls import AuthorityChange, AuthorityInfo, AuthorityState, HeldCertificate, TrustCalls
 from shared.errors import InvalidInput, Violation
 from shared.pb.filingnet.regulator.v1 import (
     filing_service_pb2,
@@ -106,6 +107,9 @@ from shared.trust.names import tls_host
 
 __all__ = [
     "AuditEntry",
+    "AuthorityChange",
+    "AuthorityInfo",
+    "AuthorityState",
     "Case",
     "CaseAnswer",
     "CaseEvent",
@@ -125,6 +129,7 @@ __all__ = [
     "FilingPage",
     "FilingState",
     "Gravity",
+    "HeldCertificate",
     "Label",
     "LabelAction",
     "LabelBasis",
@@ -174,7 +179,7 @@ MOST_VERDICTS: Final = 500
 ALL: Final = FilingFilter()
 
 
-class OfficerClient(NetworkCalls, LabelCalls, CaseCalls, RecordCalls, LogCalls):
+class OfficerClient(NetworkCalls, TrustCalls, LabelCalls, CaseCalls, RecordCalls, LogCalls):
     """Calls a regulator's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:

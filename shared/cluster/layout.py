@@ -79,7 +79,7 @@ class NodePlan:
         """The command line that serves it."""
         return (self.module, "serve", "--data", str(self.folder(root)))
 
-    def found(self, root: Path, certificate_lifetime_hours: int = 0) -> tuple[str, ...]:
+    def found(self, root: Path, certificate_lifetime_hours: float = 0) -> tuple[str, ...]:
         """The command line that founds the nation."""
         lifetime = (
             ("--certificate-lifetime-hours", str(certificate_lifetime_hours)) if certificate_lifetime_hours else ()

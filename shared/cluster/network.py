@@ -78,7 +78,7 @@ class Cluster:
         detached: bool = False,
         databases: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
-        certificate_lifetime_hours: int = 0,
+        certificate_lifetime_hours: float = 0,
         simulated_time: bool = False,
         keep: bool = False,
     ) -> None:

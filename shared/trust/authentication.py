@@ -139,15 +139,17 @@ class Authenticator:
             The caller as it is now: a node may have been suspended since.
 
         Raises:
-            Unauthenticated: CERTIFICATE_EXPIRED or TOKEN_EXPIRED.
+            Unauthenticated: CERTIFICATE_WRONG where its CA was retired, CERTIFICATE_EXPIRED, TOKEN_EXPIRED.
             PermissionDenied: CERTIFICATE_DENIED, NODE_DENIED, NODE_UNKNOWN.
         """
         if caller.role is Role.BACKEND:
             return self._unended(caller)
         if caller.serial_number:
-            officer = parse_officer_name(caller.name)
+            officer, directory = parse_officer_name(caller.name), self._newest()
+            if caller.issuer not in directory.ca_certificates:
+                raise _certificate_wrong()
             expire_time = caller.expire_time or self._clock()
-            return self._judge(_Leaf(caller.name, officer, caller.serial_number, expire_time), self._newest())
+            return self._judge(_Leaf(caller.name, officer, caller.serial_number, expire_time), directory, caller.issuer)
         if caller.expire_time is not None and self._clock() >= caller.expire_time:
             raise _token_expired()
         return caller
@@ -160,12 +162,10 @@ class Authenticator:
         if known is not None and known.expire_time is not None and self._clock() < known.expire_time:
             return known
         leaf = _parse(pem)
-        if leaf is None or not _issued_by(pem, directory.ca_certificates):
-            raise Unauthenticated(
-                "the certificate is not one of this network: join with a token, or ask for a new one",
-                "CERTIFICATE_WRONG",
-            )
-        caller = self._judge(leaf, directory)
+        issuer = _issuer_of(pem, directory.ca_certificates) if leaf is not None else ""
+        if leaf is None or not issuer:
+            raise _certificate_wrong()
+        caller = self._judge(leaf, directory, issuer)
         if len(self._judged) >= _CERTIFICATES_REMEMBERED:
             self._judged.clear()
         self._judged[pem] = caller
@@ -173,10 +173,10 @@ class Authenticator:
 
     def _backend(self, pem: bytes) -> Caller:
         serial_number, expire_time = _term(pem)
-        if expire_time is None or not _issued_by(pem, self._backend_cas):
+        if expire_time is None or not _issuer_of(pem, self._backend_cas):
             message = "the certificate is not by the CA of this provider's backends: ask for one there"
             raise Unauthenticated(message, "CERTIFICATE_WRONG")
-        if _parse(pem) is not None or _issued_by(pem, self._newest().ca_certificates):
+        if _parse(pem) is not None or _issuer_of(pem, self._newest().ca_certificates):
             message = "a certificate of the network is no backend's: use one by the provider's own CA"
             raise PermissionDenied(message, "CERTIFICATE_OF_NETWORK")
         return self._unended(Caller(Role.BACKEND.value, Role.BACKEND, self._jurisdiction, serial_number, expire_time))
@@ -186,25 +186,27 @@ class Authenticator:
             raise _certificate_expired()
         return backend
 
-    def _judge(self, leaf: _Leaf, directory: Directory) -> Caller:
+    def _judge(self, leaf: _Leaf, directory: Directory, issuer: str) -> Caller:
         if self._clock() >= leaf.expire_time:
             raise _certificate_expired()
         if directory.denied(leaf.serial_number):
             raise PermissionDenied("the certificate was withdrawn: ask the nation for a new one", "CERTIFICATE_DENIED")
         if leaf.officer is not None:
-            return self._officer(leaf, leaf.officer)
+            return self._officer(leaf, leaf.officer, issuer)
         node = directory.node(leaf.name)
         if node is None:
             raise PermissionDenied(f"{leaf.name} is not in the directory: join with a token", "NODE_UNKNOWN")
         if node.state not in (directory_pb2.NODE_STATE_ACTIVE, directory_pb2.NODE_STATE_SUSPENDED):
             raise PermissionDenied(f"{leaf.name} is denied: settle it with the nation", "NODE_DENIED")
-        return Caller(leaf.name, _ROLES[node.role], node.jurisdiction, leaf.serial_number, leaf.expire_time, node.state)
+        role, place, state = _ROLES[node.role], node.jurisdiction, node.state
+        return Caller(leaf.name, role, place, leaf.serial_number, leaf.expire_time, state, issuer)
 
-    def _officer(self, leaf: _Leaf, officer: Officer) -> Caller:
+    def _officer(self, leaf: _Leaf, officer: Officer, issuer: str) -> Caller:
         if officer.jurisdiction != self._jurisdiction:
             message = f"the certificate is for jurisdiction {officer.jurisdiction}: call the regulator of that one"
             raise PermissionDenied(message, "OFFICER_ELSEWHERE")
-        return Caller(leaf.name, officer.role, officer.jurisdiction, leaf.serial_number, leaf.expire_time)
+        role, place = officer.role, officer.jurisdiction
+        return Caller(leaf.name, role, place, leaf.serial_number, leaf.expire_time, issuer=issuer)
 
     async def _by_bearer(self, credentials: list[str | bytes]) -> Caller:
         # Two tokens are a mistake or a trick; which of them counts is not for us to guess.
@@ -249,20 +251,26 @@ def _term(pem: bytes) -> tuple[str, datetime | None]:
 
 
 @lru_cache(maxsize=_CERTIFICATES_REMEMBERED)
-def _issued_by(pem: bytes, ca_certificates: tuple[str, ...]) -> bool:
+def _issuer_of(pem: bytes, ca_certificates: tuple[str, ...]) -> str:
+    """Returns which of some CAs directly signed a certificate; empty where none did."""
     leaf = x509.load_pem_x509_certificate(pem)
     for ca_certificate in ca_certificates:
         try:
             leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(ca_certificate.encode()))
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
-        return True
-    return False
+        return ca_certificate
+    return ""
 
 
 def _each(pems: str) -> tuple[str, ...]:
     certificates = x509.load_pem_x509_certificates(pems.encode("ascii"))
     return tuple(each.public_bytes(Encoding.PEM).decode("ascii") for each in certificates)
+
+
+def _certificate_wrong() -> Unauthenticated:
+    message = "the certificate is not one of this network: join with a token, or ask for a new one"
+    return Unauthenticated(message, "CERTIFICATE_WRONG")
 
 
 def _certificate_expired() -> Unauthenticated:

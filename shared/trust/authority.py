@@ -65,12 +65,14 @@ class IssuedCertificate:
         serial_number: hexadecimal without leading zeros.
         chain_pem: the leaf; the root is not in it.
         expire_time: when it ends, aware, whole seconds.
+        authority_id: of the authority that signed it.
     """
 
     name: str
     serial_number: str
     chain_pem: str
     expire_time: datetime
+    authority_id: str
 
 
 class Authority:
@@ -81,6 +83,7 @@ class Authority:
         self._key = key
         self._certificate = certificate
         self.certificate_pem = certificate.public_bytes(Encoding.PEM).decode("ascii")
+        self.authority_id = authority_id(self.certificate_pem)
 
     @classmethod
     def create(cls, folder: Path, now: datetime) -> Authority:
@@ -107,17 +110,18 @@ class Authority:
         return authority
 
     @classmethod
-    def load(cls, folder: Path) -> Authority:
+    def load(cls, folder: Path, key_folder: Path | None = None) -> Authority:
         """Reads the authority of a folder.
 
         Args:
             folder: where `create` put it.
+            key_folder: where its key is, if elsewhere.
 
         Raises:
             FailedPrecondition: a file is missing or damaged, or everyone can read the key.
             OSError: a file cannot be read.
         """
-        key = _load_key(folder / KEY_FILE)
+        key = _load_key((key_folder or folder) / KEY_FILE)
         path = folder / CERTIFICATE_FILE
         try:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
@@ -128,6 +132,11 @@ class Authority:
         if certificate.public_key() != key.public_key():
             raise _damaged(path)
         return cls(key, certificate)
+
+    @property
+    def begin_time(self) -> datetime:
+        """When the authority was made."""
+        return self._certificate.not_valid_before_utc + CLOCK_SKEW
 
     @property
     def expire_time(self) -> datetime:
@@ -207,6 +216,7 @@ class Authority:
             f"{certificate.serial_number:x}",
             certificate.public_bytes(Encoding.PEM).decode("ascii"),
             certificate.not_valid_after_utc,
+            self.authority_id,
         )
 
     def _check_times(self, lifetime: timedelta, now: datetime) -> None:
@@ -220,6 +230,16 @@ class Authority:
     def __repr__(self) -> str:
         """Names the authority by the end of its certificate."""
         return f"Authority(until {self.expire_time:%Y-%m-%d})"
+
+
+def authority_id(certificate_pem: str) -> str:
+    """Returns what an authority is known by among others: 16 hexadecimal digits of its certificate's SHA-256."""
+    return x509.load_pem_x509_certificate(certificate_pem.encode("ascii")).fingerprint(SHA256()).hex()[:16]
+
+
+def authority_expire_time(certificate_pem: str) -> datetime:
+    """Returns when the certificate of an authority ends."""
+    return x509.load_pem_x509_certificate(certificate_pem.encode("ascii")).not_valid_after_utc
 
 
 def _root(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:

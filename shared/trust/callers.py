@@ -6,7 +6,7 @@ by; never from a field of the request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -56,6 +56,7 @@ class Caller:
         serial_number: of the certificate, hexadecimal; empty without one.
         expire_time: when what it was known by ends; None where nothing ends.
         state: a NodeState; that of the directory for nodes, active for everyone else.
+        issuer: PEM of the network's CA that signed the certificate; empty without one of the network.
     """
 
     name: str
@@ -64,3 +65,4 @@ class Caller:
     serial_number: str = ""
     expire_time: datetime | None = None
     state: int = directory_pb2.NODE_STATE_ACTIVE
+    issuer: str = field(default="", repr=False)

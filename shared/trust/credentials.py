@@ -11,6 +11,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -50,9 +51,13 @@ SHORTEST_WAIT_SECONDS: Final = 5.0
 LONGEST_RETRY_SECONDS: Final = 60.0
 """Longest wait before a failed renewal is tried again, in seconds."""
 
+SPREAD_SECONDS: Final = 60.0
+"""Over how long at most the nodes of a network renew once another CA signs, in seconds."""
+
 _NAME_LABEL: Final = "name: "
 _RENEW_AT: Final = 2 / 3
 _JITTER: Final = 0.05
+_SPREAD: Final = 1 / 20
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +88,7 @@ class Credentials:
         self._folder = folder
         self._held = held
         self._replacing = threading.Lock()
+        self._cas_changed = asyncio.Event()
         self.version = 1
 
     @classmethod
@@ -149,6 +155,23 @@ class Credentials:
         return self._certified().chain[0].not_valid_after_utc
 
     @property
+    def serial_number(self) -> str:
+        """Serial number of the certificate, hexadecimal without leading zeros.
+
+        Raises:
+            FailedPrecondition: NOT_JOINED, there is none yet.
+        """
+        return f"{self._certified().chain[0].serial_number:x}"
+
+    def is_signed_by(self, ca_pem: str) -> bool:
+        """Whether a CA signed the certificate.
+
+        Raises:
+            FailedPrecondition: NOT_JOINED, there is none yet.
+        """
+        return _signed_by(self._certified().chain[-1], _certificates(ca_pem)[0])
+
+    @property
     def ca_pem(self) -> str:
         """PEM of the CAs that the node trusts, for a client that calls it."""
         return _pem(self._held.cas).decode("ascii")
@@ -180,8 +203,10 @@ class Credentials:
     def trust(self, ca_pems: Sequence[str]) -> None:
         """Trusts the CAs of a new directory instead of those held; nothing to do where they are the same.
 
+        Called on the event loop. Where another CA than that of the certificate signs now, the certificate is renewed soon.
+
         Args:
-            ca_pems: PEM, one CA or more.
+            ca_pems: PEM, one CA or more; the last one signs.
 
         Raises:
             InvalidInput: CERTIFICATE_WRONG, one cannot be read or there is none.
@@ -192,6 +217,7 @@ class Credentials:
             if cas != self._held.cas:
                 write_file(self._folder / CA_FILE, _pem(cas), PUBLIC)
                 self._hold(replace(self._held, cas=cas))
+                self._cas_changed.set()
 
     def server_credentials(self, *, require_client: bool, client_ca: str = "") -> grpc.ServerCredentials:
         """Returns credentials for a listener, which uses what is newest at each handshake.
@@ -234,34 +260,57 @@ class Credentials:
         renew: Callable[[str], Awaitable[str]],
         clock: Clock,
         *,
-        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wait: Callable[[float], Awaitable[None]] | None = None,
         fraction: Callable[[], float] = random.random,
     ) -> None:
-        """Renews the certificate at about two thirds of its life, for ever; a failure is tried again until it works.
+        """Renews the certificate at about two thirds of its life, and soon after another CA signs, for ever; a failure is
+        tried again until it works.
 
         Args:
             renew: sends a request in PEM and returns the chain in PEM.
             clock: tells the time.
-            wait: waits so many seconds.
+            wait: waits so many seconds; by default until other CAs are trusted at the longest.
             fraction: draws from 0 to 1, so that nodes that joined together do not renew together.
 
         Raises:
             FailedPrecondition: NOT_JOINED.
         """
+        rest = wait or asyncio.sleep
+        renewed_for = self._held.cas if self._by_signing_ca() else ()
         while True:
-            await self._wait_until_due(clock, wait, fraction())
-            failures = 0
+            await self._wait_until_due(clock, wait or self._wait_for_cas, fraction(), renewed_for)
+            failures, renewed_for = 0, self._held.cas
             while not await self._renewed(renew):
                 longest = min(LONGEST_RETRY_SECONDS, 2.0 ** min(failures, 10))
-                await wait(max(0.1, longest * fraction()))
+                await rest(max(0.1, longest * fraction()))
                 failures += 1
             log.info("certificate_renewed", name=self.name, expire_time=self.expire_time.isoformat())
-            await wait(SHORTEST_WAIT_SECONDS)
+            await rest(SHORTEST_WAIT_SECONDS)
 
-    async def _wait_until_due(self, clock: Clock, wait: Callable[[float], Awaitable[None]], drawn: float) -> None:
+    async def _wait_until_due(
+        self,
+        clock: Clock,
+        wait: Callable[[float], Awaitable[None]],
+        drawn: float,
+        renewed_for: tuple[x509.Certificate, ...],
+    ) -> None:
         due = self.renewal_time(drawn)
         while (remaining := (due - clock()).total_seconds()) > 0:
+            self._cas_changed.clear()
+            # Once for the same CAs: a nation that signs with the CA before all the same is not asked again and again.
+            if self._held.cas != renewed_for and not self._by_signing_ca():
+                await wait(drawn * min(remaining, SPREAD_SECONDS, self._life().total_seconds() * _SPREAD))
+                return
             await wait(min(remaining, LONGEST_WAIT_SECONDS))
+
+    async def _wait_for_cas(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._cas_changed.wait()
+
+    def _by_signing_ca(self) -> bool:
+        held = self._certified()
+        return _signed_by(held.chain[-1], held.cas[-1])
 
     def renewal_time(self, drawn: float = 0.5) -> datetime:
         """Returns when to renew: at two thirds of the certificate's life, up to a twentieth of it earlier or later.
@@ -272,10 +321,12 @@ class Credentials:
         Raises:
             FailedPrecondition: NOT_JOINED.
         """
+        return self.expire_time - self._life() * (1 - _RENEW_AT - _JITTER * (2 * drawn - 1))
+
+    def _life(self) -> timedelta:
         # A certificate is dated back for slow clocks, which is no part of its life.
         issued = self._certified().chain[0].not_valid_before_utc + CLOCK_SKEW
-        life = max(self.expire_time - issued, timedelta(0))
-        return issued + life * (_RENEW_AT + _JITTER * (2 * drawn - 1))
+        return max(self.expire_time - issued, timedelta(0))
 
     async def _renewed(self, renew: Callable[[str], Awaitable[str]]) -> bool:
         try:

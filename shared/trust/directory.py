@@ -28,7 +28,7 @@ class Directory:
     Attributes:
         message: the directory as it is on the wire; not to be changed.
         version: counts the directories, from 1.
-        ca_certificates: PEM of the CAs that sign leaves, newest last.
+        ca_certificates: PEM of the CAs whose leaves are trusted; the last one signs.
         nodes: the nodes by name.
     """
 

@@ -61,6 +61,12 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         f"{_REGULATOR}.RecordService", ["ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"], _READERS
     )
     | _rows(f"{_REGULATOR}.RecordService", ["PlaceHold", "LiftHold", "DisposeRecords"], _ADMINISTRATORS)
+    | _rows(f"{_REGULATOR}.TrustService", ["ListAuthorities", "ListHeldCertificates"], _READERS)
+    | _rows(
+        f"{_REGULATOR}.TrustService",
+        ["AddAuthority", "UseAuthority", "RetireAuthority", "DenyCertificate"],
+        _ADMINISTRATORS,
+    )
     | _rows(f"{_REGULATOR}.LogService", ["ExportLog", "GetCheckpoint"], _READERS)
     | _rows(f"{_REGULATOR}.PublicService", ["CheckLabel", "SubmitComplaint", "GetComplaint"], _EVERYONE)
     | _rows(f"{_REGULATOR}.NetworkService", ["GetStatus", "ListNodes", "GetPolicy", "PreviewPolicy"], _READERS)
@@ -190,6 +196,7 @@ NATION_ONLY: Final = frozenset(
                 "IssueOfficerCertificate",
             ],
         ),
+        *(method for method in METHODS if method.startswith(f"/{_REGULATOR}.TrustService/")),
     ]
 )
 """Methods that exist at the nation's node only."""

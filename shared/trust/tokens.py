@@ -36,7 +36,7 @@ class EnrolmentToken:
         endpoint: host:port of the nation's public listener.
         node_name: the node that may join with it.
         jurisdiction: that node's jurisdiction.
-        ca_certificate: PEM of the CA by which the nation is known.
+        ca_certificate: PEM of the CA by which the nation is known; of each, while one takes another's place.
     """
 
     endpoint: str
@@ -144,7 +144,7 @@ def _checksum(lines: list[str]) -> str:
 
 def _check(token: EnrolmentToken) -> None:
     try:
-        x509.load_pem_x509_certificate(token.ca_certificate.encode())
+        x509.load_pem_x509_certificates(token.ca_certificate.encode())
     except ValueError as error:
         raise _wrong() from error
     if (

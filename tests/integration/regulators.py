@@ -89,8 +89,14 @@ class Running:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[network_service_pb2_grpc.NetworkServiceStub]:
         """Calls by its local socket."""
+        async with self.calling(network_service_pb2_grpc.NetworkServiceStub) as stub:
+            yield stub
+
+    @asynccontextmanager
+    async def calling(self, stub_class: type[Stub]) -> AsyncIterator[Stub]:
+        """Calls any of its services by its local socket."""
         channel = local_channel(self.settings.operator_socket)
-        yield network_service_pb2_grpc.NetworkServiceStub(channel)  # type: ignore[no-untyped-call]
+        yield stub_class(channel)  # type: ignore[call-arg]
         await channel.close()
 
     @asynccontextmanager

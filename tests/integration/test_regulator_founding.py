@@ -142,12 +142,17 @@ async def refusal_of(settings: RegulatorSettings, token: EnrolmentToken, secret:
 
 
 async def test_a_used_token_lets_nobody_else_in(tmp_path: Path, ports: Ports) -> None:
-    """Who copied the token file and comes second is refused."""
+    """Promise 7: who copied the token file and comes second is told of the first; so is the office, in its trail."""
     async with nation_serving(tmp_path / "nation", ports) as nation:
         token, secret = parse_token(await token_for(nation, PROVINCE))
         await join_province(province_settings(tmp_path / "first", ports), token, secret)
         error = await refusal_of(province_settings(tmp_path / "second", ports), token, secret)
-        assert (True, "TOKEN_INVALID") == (isinstance(error, Unauthenticated), error.reason)
+        assert (True, "TOKEN_USED") == (isinstance(error, Unauthenticated), error.reason)
+        assert "it was stolen; tell the nation's office at once" in error.message
+        entries, _ = await nation.regulator.audit.page(1, "")
+        assert [("anyone", "token of regulator/330000 sent again by other keys")] == [
+            (entry.actor, entry.detail) for entry in entries
+        ]
 
 
 async def test_a_province_believes_no_other_nation(tmp_path: Path, ports: Ports) -> None:

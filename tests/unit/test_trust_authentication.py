@@ -97,7 +97,8 @@ async def test_node(node: Node, name: str, role: Role, jurisdiction: str) -> Non
     """A node is its certificate's name with the directory's role and jurisdiction."""
     issued = node.network.certificate(name)
     active = directory_pb2.NODE_STATE_ACTIVE
-    expected = Caller(name, role, jurisdiction, issued.serial_number, issued.expire_time, active)
+    issuer = node.network.authority.certificate_pem
+    expected = Caller(name, role, jurisdiction, issued.serial_number, issued.expire_time, active, issuer)
     assert expected == await node.caller(issued)
 
 
@@ -164,7 +165,8 @@ async def test_unknown_node(node: Node) -> None:
 
 
 async def test_foreign_certificate(node: Node, tmp_path: Path) -> None:
-    """A certificate by another authority, or by one that the directory no longer lists, opens nothing."""
+    """A certificate by another authority, or by one that the directory no longer lists, opens nothing, and a long call
+    begun with it ends."""
     (tmp_path / "other").mkdir()
     other = Authority.create(tmp_path / "other", NOW)
     issued = other.sign_request(certificate_request(PROVIDER, new_key()), PROVIDER, DAY, NOW)
@@ -174,10 +176,14 @@ async def test_foreign_certificate(node: Node, tmp_path: Path) -> None:
     node.network.change()
     assert PROVIDER == (await node.caller(issued)).name
     before = node.network.certificate(PROVIDER)
-    await node.caller(before)
+    caller = await node.caller(before)
+    assert caller == node.authenticator.recheck(caller)
     del node.network.message.ca_certificates[0]
     node.network.change()
     assert "CERTIFICATE_WRONG" == (await node.refusal(before)).reason
+    with pytest.raises(Unauthenticated) as caught:
+        node.authenticator.recheck(caller)
+    assert "CERTIFICATE_WRONG" == caught.value.reason
 
 
 @pytest.mark.parametrize("certificate", [b"", b"no certificate"])
@@ -190,7 +196,7 @@ async def test_unreadable_certificate(node: Node, certificate: bytes) -> None:
 
 async def test_certificate_without_a_name(node: Node) -> None:
     """The authority's own certificate, which names nobody, is no caller."""
-    own = IssuedCertificate("", "", node.network.authority.certificate_pem, NOW)
+    own = IssuedCertificate("", "", node.network.authority.certificate_pem, NOW, "")
     assert "CERTIFICATE_WRONG" == (await node.refusal(own)).reason
 
 
@@ -209,7 +215,8 @@ async def test_officer(node: Node, role: str) -> None:
     issued = node.network.officer_certificate("330000", role)
     caller = await node.caller(issued)
     name = f"officer/330000/{role}/review-desk-2"
-    assert Caller(name, Role(role), "330000", issued.serial_number, issued.expire_time) == caller
+    issuer = node.network.authority.certificate_pem
+    assert Caller(name, Role(role), "330000", issued.serial_number, issued.expire_time, issuer=issuer) == caller
     assert caller == node.authenticator.recheck(caller)
     for elsewhere in ("440000", "100000"):
         with pytest.raises(PermissionDenied) as caught:

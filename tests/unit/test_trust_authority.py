@@ -103,7 +103,10 @@ def test_node_certificate(authority: Authority) -> None:
     assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert key.public_key() == leaf.public_key()
     assert (NOW - CLOCK_SKEW, NOW + DAY) == (leaf.not_valid_before_utc, leaf.not_valid_after_utc)
-    assert IssuedCertificate(PROVINCE, f"{leaf.serial_number:x}", issued.chain_pem, NOW + DAY) == issued
+    assert (
+        IssuedCertificate(PROVINCE, f"{leaf.serial_number:x}", issued.chain_pem, NOW + DAY, authority.authority_id)
+        == issued
+    )
 
 
 def test_nothing_is_copied(authority: Authority) -> None:

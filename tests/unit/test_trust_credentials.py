@@ -10,7 +10,13 @@ import pytest
 from shared.errors import FailedPrecondition, InvalidInput, Unavailable
 from shared.trust.authority import Authority
 from shared.trust.certificate_requests import certificate_request
-from shared.trust.credentials import LONGEST_RETRY_SECONDS, LONGEST_WAIT_SECONDS, SHORTEST_WAIT_SECONDS, Credentials
+from shared.trust.credentials import (
+    LONGEST_RETRY_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    SHORTEST_WAIT_SECONDS,
+    SPREAD_SECONDS,
+    Credentials,
+)
 from tests.unit.trust_samples import DAY, NOW, OTHER_PROVINCE, PROVINCE, SampleNetwork, SetClock
 
 Renew = Callable[[str], Awaitable[str]]
@@ -303,3 +309,34 @@ def test_request_names_the_node(folder: Path) -> None:
     with pytest.raises(InvalidInput):
         Credentials.create(folder, "provider/Wave")
     assert [] == list(folder.iterdir())
+
+
+async def test_another_ca_signs(credentials: Credentials, network: SampleNetwork) -> None:
+    """Promise 7: a node that hears that another CA signs renews though its certificate is new, with the next CA's."""
+    first, second = network.authority, second_authority(network)
+    asked: asyncio.Queue[str] = asyncio.Queue()
+
+    async def renew(csr_pem: str) -> str:
+        await asked.put(csr_pem)
+        return second.sign_request(csr_pem, PROVINCE, DAY, NOW).chain_pem
+
+    renewing = asyncio.create_task(credentials.renew_for_ever(renew, SetClock(NOW), fraction=lambda: 0.0))
+    for cas in ([second, first], [first, second]):
+        await asyncio.sleep(0)
+        assert asked.empty()
+        credentials.trust([ca.certificate_pem for ca in cas])
+    await asked.get()
+    while not credentials.is_signed_by(second.certificate_pem):  # noqa: ASYNC110 - a thread brings it about
+        await asyncio.sleep(0.001)
+    renewing.cancel()
+
+
+async def test_the_ca_before_signs_all_the_same(credentials: Credentials, network: SampleNetwork) -> None:
+    """A nation that answers with the CA before is asked once, within a minute, and not again until the regular time."""
+    renewals = Renewals(network, credentials, wanted=2)
+    credentials.trust([network.authority.certificate_pem, second_authority(network).certificate_pem])
+    renewals._wanted += 1
+    await renewals.run()
+    assert SPREAD_SECONDS / 2 == renewals.waits[0]
+    regular = timedelta(seconds=SPREAD_SECONDS / 2) + DAY * 2 / 3
+    assert [timedelta(seconds=SPREAD_SECONDS / 2), regular] == renewals.times

@@ -5,81 +5,9 @@ import pytest
 from shared.errors import PermissionDenied, Unauthenticated
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.trust.callers import NODES, Caller, Role
-from shared.trust.methods import METHODS, NATION_ONLY, WHILE_SUSPENDED, check_allowed, methods_at
-
-OPEN = {
-    "grpc.health.v1.Health/Check",
-    "grpc.health.v1.Health/List",
-    "grpc.health.v1.Health/Watch",
-    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-    "filingnet.network.v1.EnrolmentService/Enrol",
-    "filingnet.regulator.v1.PublicService/CheckLabel",
-    "filingnet.regulator.v1.PublicService/SubmitComplaint",
-    "filingnet.regulator.v1.PublicService/GetComplaint",
-}
-RENEW = {"filingnet.network.v1.EnrolmentService/RenewCertificate"}
-DOCUMENTS = {"filingnet.network.v1.FollowService/FollowDocuments"}
-WITNESS = {"filingnet.network.v1.WitnessService/SubmitCosignature", "filingnet.network.v1.WitnessService/GetHead"}
-FETCH = "filingnet.network.v1.WitnessService/FetchLog"
-READ = {
-    f"filingnet.regulator.v1.{service}Service/{call}"
-    for service, calls in {
-        "Filing": ("SearchFilings", "GetFiling", "ListRevisions", "GetStatistics", "ExportFilings", "GetReceipt"),
-        "Label": ("SearchLabels", "ListLabelRevisions"),
-        "Log": ("ExportLog", "GetCheckpoint"),
-        "Escalation": ("ListCases", "GetCase", "ListMeasures", "GetProviderFigures"),
-        "Network": ("GetStatus", "ListNodes", "GetPolicy", "PreviewPolicy"),
-        "Record": ("ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"),
-    }.items()
-    for call in calls
-}
-DECIDE = {
-    f"filingnet.regulator.v1.{call}"
-    for call in (
-        "FilingService/DecideFilings",
-        "LabelService/DecideLabels",
-        "EscalationService/AssignCase",
-        "EscalationService/DecideCase",
-    )
-}
-ADMINISTER = {
-    f"filingnet.regulator.v1.NetworkService/{call}"
-    for call in (
-        "CreateEnrolmentToken",
-        "SetNodeState",
-        "SetLicence",
-        "TransferProvider",
-        "SetEndpoint",
-        "AddSigningKey",
-        "PublishPolicy",
-        "CreateOfficerToken",
-        "ListOfficerTokens",
-        "RevokeOfficerToken",
-        "IssueOfficerCertificate",
-        "ListAuditEntries",
-    )
-} | {f"filingnet.regulator.v1.RecordService/{call}" for call in ("PlaceHold", "LiftHold", "DisposeRecords")}
-BACKEND = {method[1:] for method in METHODS if method.startswith("/filingnet.provider.v1.")}
-
-MAY_CALL = {
-    Role.NATION: {"filingnet.network.v1.FollowService/FollowLog"} | WITNESS | RENEW,
-    Role.PROVINCE: {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | DOCUMENTS | WITNESS | RENEW,
-    Role.PROVIDER: {
-        "filingnet.network.v1.IntakeService/SubmitEntries",
-        "filingnet.network.v1.IntakeService/GetHighWaterMark",
-        "filingnet.network.v1.FollowService/FollowDirectives",
-        "filingnet.network.v1.WitnessService/ProveFinal",
-    }
-    | DOCUMENTS
-    | RENEW,
-    Role.READER: READ,
-    Role.REVIEWER: READ | DECIDE,
-    Role.ADMINISTRATOR: READ | DECIDE | ADMINISTER,
-    Role.OPERATOR: READ | DECIDE | ADMINISTER,
-    Role.BACKEND: BACKEND,
-    Role.ANYONE: set[str](),
-}
+from shared.trust.methods import METHODS, WHILE_SUSPENDED, check_allowed, methods_at
+from shared.trust.methods import NATION_ONLY as ONLY_THERE
+from tests.unit.who_may_call import LOST_WHEN_SUSPENDED, MAY_CALL, NATION_ONLY, OPEN
 
 
 def allowed(caller: Caller) -> set[str]:
@@ -118,13 +46,7 @@ def test_without_credentials() -> None:
     assert "CREDENTIALS_MISSING" == caught.value.reason
 
 
-@pytest.mark.parametrize(
-    ("role", "lost"),
-    [
-        (Role.PROVIDER, set()),
-        (Role.PROVINCE, {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | WITNESS),
-    ],
-)
+@pytest.mark.parametrize(("role", "lost"), LOST_WHEN_SUSPENDED.items())
 def test_suspended(role: Role, lost: set[str]) -> None:
     """A suspended node follows documents and directives, renews its certificate and tells of reports, of which intake lets
     nothing else pass; it witnesses nothing."""
@@ -138,16 +60,17 @@ def test_suspended(role: Role, lost: set[str]) -> None:
 
 def test_province_does_not_serve_the_nations_methods() -> None:
     """A province's node lists only what exists there."""
+    assert {f"/{method}" for method in NATION_ONLY} == ONLY_THERE
     assert METHODS == methods_at("regulator/100000")
     province = methods_at("regulator/330000")
-    assert set(METHODS) - NATION_ONLY == set(province)
+    assert set(METHODS) - ONLY_THERE == set(province)
     with pytest.raises(PermissionDenied):
         check_allowed("/filingnet.network.v1.EnrolmentService/Enrol", Caller("x", Role.ANYONE, ""), province)
 
 
 def test_lists_name_rows() -> None:
     """The nation's own methods and those of the suspended are rows of the table; the latter are calls of nodes."""
-    assert set(METHODS) >= NATION_ONLY | WHILE_SUSPENDED
+    assert set(METHODS) >= ONLY_THERE | WHILE_SUSPENDED
     assert all(METHODS[method] & NODES for method in WHILE_SUSPENDED)
 
 
