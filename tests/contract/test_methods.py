@@ -5,6 +5,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from shared.trust.methods import METHODS
 from tests.contract.descriptors import PACKAGES, methods
+from tests.unit.who_may_call import MAY_CALL, OPEN
 
 REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
@@ -29,6 +30,12 @@ def test_every_call_has_a_row() -> None:
 def test_every_row_has_a_call() -> None:
     """A row without a call is a slip of the pen, and the call that was meant has none."""
     assert [] == sorted(set(METHODS) - set(served()))
+
+
+def test_every_call_is_written_down() -> None:
+    """Promise 8: who may make a new call is said apart from the table, or live nodes are not held to it."""
+    written = OPEN.union(*MAY_CALL.values())
+    assert [] == sorted({f"/{call}" for call in written} ^ set(served()))
 
 
 def test_every_row_lets_somebody_in() -> None:

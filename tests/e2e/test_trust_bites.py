@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,20 +22,22 @@ from shared.trust.authority import Authority
 from shared.trust.callers import Role
 from shared.trust.certificate_requests import certificate_request
 from shared.trust.credentials import Credentials
-from shared.trust.methods import METHODS, NATION_ONLY
 from shared.trust.names import officer_name
 from tests.e2e.callers import (
     DENIED,
     LET_IN,
     UNKNOWN,
+    UNREACHABLE,
     Call,
     credentials_of,
     every_call,
-    everybody,
     outcome_of,
 )
 from tests.e2e.filing_desk import file_account, import_accounts, register
 from tests.e2e.raw_provider import ACCEPTED, REJECTED, RawProvider, made_up_filing, raw_provider
+from tests.e2e.seats import Members, Right, Seat, everybody
+from tests.tried import Tried
+from tests.unit.who_may_call import LOST_WHEN_SUSPENDED, MAY_CALL, NATION_ONLY, OPEN
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
@@ -59,6 +61,7 @@ REGULATOR = {
     "filingnet.regulator.v1.LogService",
     "filingnet.regulator.v1.PublicService",
     "filingnet.regulator.v1.RecordService",
+    "filingnet.regulator.v1.TrustService",
 }
 SERVED = {
     PROVINCE: STANDARD | REGULATOR,
@@ -71,7 +74,7 @@ SERVED = {
 }
 """The services of each node."""
 
-OFFICERS_OWN = "/filingnet.regulator.v1.NetworkService/"
+OFFICERS_OWN = ("filingnet.regulator.v1.NetworkService/", "filingnet.regulator.v1.TrustService/")
 """What officers ask of a province in vain is answered with where the nation is, and not as a denial."""
 
 
@@ -87,41 +90,80 @@ def authority(cluster: Cluster) -> Authority:
     return Authority.load(cluster.nation.folder / "ca")
 
 
-def expected_of(node: str, role: Role, call: Call) -> str:
-    """What the table says of a call."""
+@pytest.fixture(scope="module")
+def members(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Members:
+    """Nodes without a process, to be joined when the first test needs them."""
+    return Members(cluster, tmp_path_factory.mktemp("members"))
+
+
+def expected_of(node: str, right: Right, role: Role, call: Call) -> str:
+    """What is written of a call, apart from the table."""
+    if right is Right.NO_CONNECTION:
+        return UNREACHABLE
     if call.service not in SERVED[node]:
         return UNKNOWN
-    elsewhere = node != "regulator/100000" and call.name in NATION_ONLY and not call.name.startswith(OFFICERS_OWN)
-    return LET_IN if role in METHODS[call.name] and not elsewhere else DENIED
+    name = call.name[1:]
+    if right is Right.NOTHING or name not in MAY_CALL[role] | OPEN:
+        return DENIED
+    if right is Right.SUSPENDED and name in LOST_WHEN_SUSPENDED[role]:
+        return DENIED
+    elsewhere = node != "regulator/100000" and name in NATION_ONLY and not name.startswith(OFFICERS_OWN)
+    return DENIED if elsewhere else LET_IN
 
 
-async def differences(node: str, channels: Mapping[Role, grpc.aio.Channel]) -> list[tuple[str, str, str, str]]:
-    """Makes every call in every role and returns what is otherwise than expected."""
-    calls = list(every_call())
-    assert set(METHODS) == {call.name for call in calls}
+async def differences(node: str, seat: Seat, calls: Sequence[Call]) -> list[tuple[str, str, str, str]]:
+    """Makes every call as somebody and returns what is otherwise than expected."""
+    if seat.ends:
+        await until_ended(seat.channel)
+    outcomes = [
+        (call.name, expected_of(node, seat.right, seat.role, call), await outcome_of(seat.channel, call))
+        for call in calls
+    ]
+    return [(seat.who, name, expected, actual) for name, expected, actual in outcomes if expected != actual]
 
-    async def of_role(role: Role, channel: grpc.aio.Channel) -> list[tuple[str, str, str, str]]:
-        outcomes = [(call.name, expected_of(node, role, call), await outcome_of(channel, call)) for call in calls]
-        return [(role, name, expected, actual) for name, expected, actual in outcomes if expected != actual]
 
-    found = await asyncio.gather(*(of_role(role, channel) for role, channel in channels.items()))
-    return [each for of_one in found for each in of_one]
+async def until_ended(channel: grpc.aio.Channel) -> None:
+    """Calls on a channel until the certificate that it was opened with has ended."""
+    (health,) = [call for call in every_call() if call.name == "/grpc.health.v1.Health/Check"]
+    outcome = await outcome_of(channel, health)
+    assert outcome == LET_IN
+    while outcome == LET_IN:
+        outcome = await outcome_of(channel, health)
+    assert outcome == DENIED
 
 
 @pytest.mark.parametrize("jurisdiction", ["330000", "100000"])
-async def test_every_role_may_make_exactly_its_own_calls_at_a_regulator(cluster: Cluster, jurisdiction: str) -> None:
-    """Promise 8: every call of the contracts in every role against a live node is denied exactly where the table says."""
-    regulator = cluster.regulator(jurisdiction)
-    async with everybody(cluster, regulator) as channels:
-        assert set(Role) - {Role.BACKEND} == set(channels)
-        assert [] == await differences(regulator.name, channels)
+async def test_every_role_may_make_exactly_its_own_calls_at_a_regulator(
+    cluster: Cluster, members: Members, authority: Authority, jurisdiction: str, tried: Tried
+) -> None:
+    """Promise 8: whoever comes, every call of the contracts at a live node is denied exactly where it is written."""
+    regulator, calls = cluster.regulator(jurisdiction), list(every_call())
+    if not members.credentials:
+        await members.join()
+    async with regulator.client() as officer:
+        await cluster.wait_until(lambda: heard(officer, members.version), "the regulator knows everybody")
+    async with everybody(members, regulator, authority) as seats:
+        assert set(Role) - {Role.BACKEND} == {seat.role for seat in seats if seat.right is Right.AS_ROLE}
+        found = await asyncio.gather(*(differences(regulator.name, seat, calls) for seat in seats))
+    wrong = [each for of_one in found for each in of_one]
+    tell(tried, f"role × jurisdiction × method at regulator/{jurisdiction}", len(seats), len(calls), wrong)
 
 
-async def test_a_backend_may_make_exactly_its_own_calls_at_its_node(cluster: Cluster) -> None:
+async def test_a_backend_may_make_exactly_its_own_calls_at_its_node(cluster: Cluster, tried: Tried) -> None:
     """Promise 8: a provider's local socket serves its backend and nothing of the network or of a regulator."""
-    channel = local_channel(cluster.provider("wave").socket)
-    assert [] == await differences("provider/wave", {Role.BACKEND: channel})
+    channel, calls = local_channel(cluster.provider("wave").socket), list(every_call())
+    seat = Seat("a backend", Role.BACKEND, Right.AS_ROLE, channel)
+    wrong = await differences("provider/wave", seat, calls)
     await channel.close()
+    tell(tried, "role × method at a provider", 1, len(calls), wrong)
+
+
+def tell(tried: Tried, what: str, callers: int, methods: int, wrong: list[tuple[str, str, str, str]]) -> None:
+    """Tells what was tried of the matrix; nothing may have come out otherwise."""
+    allowed = sum(actual == LET_IN for *_, actual in wrong)
+    counts = {"callers": callers, "methods": methods, "combinations": callers * methods}
+    tried(8, what, **counts, wrongly_allowed=allowed, wrongly_denied=len(wrong) - allowed)
+    assert [] == wrong
 
 
 async def test_a_certificate_that_ends_is_out_at_the_next_call(
