@@ -6,7 +6,6 @@ holds a node and is never made over.
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from provider_node.settings import MIGRATIONS, ProviderSettings
 from provider_node.vault import open_vault
 from shared.clock import Clock, system_clock
 from shared.database import open_database
+from shared.durable_files import PRIVATE, write_new_file
 from shared.errors import InvalidInput, Violation
 from shared.folder_lock import FolderLock
 from shared.joining import join_network, load_credentials, load_signing_key, make_keys, prepare_folder
@@ -89,6 +89,4 @@ def _make_secrets(settings: ProviderSettings) -> None:
             add_master_key_version(master_key)
     if settings.backend_token_file and not Path(settings.backend_token_file).exists():
         token, _ = make_bearer()
-        descriptor = os.open(settings.backend_token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{token}\n")
+        write_new_file(Path(settings.backend_token_file), f"{token}\n".encode("ascii"), PRIVATE)

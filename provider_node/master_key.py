@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.durable_files import PRIVATE, make_folder, write_file
 from shared.errors import FailedPrecondition
 
 KEY_BYTES = 32
@@ -107,14 +108,13 @@ def add_master_key_version(path: Path) -> int:
     Raises:
         FailedPrecondition: The file exists and is not a usable master key.
     """
-    version = parse_master_keys(_read_file(path)).current + 1 if path.exists() else 1
+    held = _read_file(path) if path.exists() else ""
+    version = parse_master_keys(held).current + 1 if path.exists() else 1
     line = f"{version} {base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="ascii") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
+    make_folder(path.parent)
+    separator = "" if not held or held.endswith("\n") else "\n"
+    # Whole or not at all: a key that wrapped anything must be there when the power comes back.
+    write_file(path.resolve(), f"{held}{separator}{line}".encode(), PRIVATE)
     return version
 
 

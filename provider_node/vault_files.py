@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from shared.durable_files import make_folder
 from shared.errors import FailedPrecondition
 from shared.storage.sqlite_faults import sqlite_fault
 
@@ -56,7 +57,7 @@ CREATE INDEX IF NOT EXISTS vault.audit_reference ON audit(reference);
 
 def open_keys(folder: Path) -> apsw.Connection:
     """Opens `keys.db` in a folder, creating both (modes 0600 and 0700)."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     connection = _private(folder / "keys.db")
     _set_up(connection, "main", KEYS_SCHEMA)
     return connection

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from shared.client.officer_types import ExportPage, Filing
+from shared.durable_files import sync_folder
 from shared.errors import InvalidInput
 
 SETTLE_ROWS: Final = 20_000
@@ -184,7 +185,7 @@ class _Writer:
         """Removes all that is not the whole file."""
         self._progress.unlink(missing_ok=True)
         self._pieces.remove()
-        _sync_folder(self._target.parent)
+        sync_folder(self._target.parent)
 
     def _read_progress(self) -> _Progress | None:
         try:
@@ -283,7 +284,7 @@ class _ParquetPieces:
             piece = self._piece(self._count)
             parquet.write_table(pyarrow.Table.from_batches(self._batches), piece)
             _sync(piece)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
             self._batches = []
             self._count += 1
         return self._count
@@ -361,17 +362,9 @@ def _write_whole(path: Path, content: bytes) -> None:
     draft.write_bytes(content)
     _sync(draft)
     os.replace(draft, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

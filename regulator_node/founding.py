@@ -14,6 +14,7 @@ from regulator_node.own_keys import issue_own, load_authority
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
 from shared.clock import Clock, system_clock
 from shared.database import Database, open_database
+from shared.durable_files import make_folder
 from shared.errors import FailedPrecondition
 from shared.evidence.keys import SigningKey
 from shared.folder_lock import FolderLock
@@ -100,7 +101,7 @@ def _own_authority(settings: RegulatorSettings, clock: Clock) -> Authority:
     folder = settings.authority_folder
     if (folder / CERTIFICATE_FILE).exists():
         return load_authority(settings)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     return Authority.create(folder, clock())
 
 

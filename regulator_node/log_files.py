@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.client.log_calls import LogPage
+from shared.durable_files import sync_folder
 from shared.errors import InvalidInput, Violation
 from shared.evidence.hashing import UnusableProof
 from shared.evidence.runs import read_runs, write_run
@@ -73,6 +74,7 @@ async def write_log(
         file.flush()
         os.fsync(file.fileno())
     place.replace(target)
+    sync_folder(target.parent)
     return WrittenLog(str(target), first, index, index - begun)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from shared.durable_files import PRIVATE, write_new_file
 from shared.errors import AlreadyExists, FailedPrecondition
 
 
@@ -36,13 +36,9 @@ def write_secret(path: Path, text: str) -> None:
         OSError: it cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new_file(path, text.encode(), PRIVATE)
     except FileExistsError:
         raise _exists(path) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _exists(path: Path) -> AlreadyExists:

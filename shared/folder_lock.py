@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from shared.durable_files import make_folder
 from shared.errors import FailedPrecondition
 
 LOCK_FILE: Final = "lock"
@@ -29,7 +30,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, what: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         self._descriptor: int | None = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.channel import officer_channel, translated
+from shared.durable_files import make_folder
 from shared.errors import AlreadyExists, FailedPrecondition
 from shared.evidence.hashing import ProofError
 from shared.evidence.keys import KeyFileError, SigningKey
@@ -37,7 +38,7 @@ def prepare_folder(folder: Path) -> None:
     """
     if (folder / FILE_NAME).exists():
         raise AlreadyExists(f"{folder} holds a node already: serve it, or choose another folder", "FOLDER_HOLDS_NODE")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
 
 
 def make_keys(signing_key_file: Path, credentials_folder: Path, name: str) -> None:
@@ -50,7 +51,7 @@ def make_keys(signing_key_file: Path, credentials_folder: Path, name: str) -> No
     """
     if not signing_key_file.exists():
         SigningKey.generate().save(signing_key_file)
-    credentials_folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(credentials_folder)
     if not (credentials_folder / IDENTITY_FILE).exists():
         Credentials.create(credentials_folder, name)
 

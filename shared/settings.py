@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from shared.database import sqlite_url
+from shared.durable_files import PRIVATE, write_file
 from shared.errors import FailedPrecondition, Violation
 
 FILE_NAME: Final = "node.toml"
@@ -135,16 +135,7 @@ class NodeSettings(BaseSettings):
         lines = ["# Settings of this node. Each can be overridden by the environment as FILINGNET_<NAME>.\n"]
         # JSON's strings, numbers and booleans are TOML's too.
         lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in self.model_dump().items()]
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{FILE_NAME}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(folder / FILE_NAME)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_file(folder / FILE_NAME, "".join(lines).encode(), PRIVATE)
 
     @classmethod
     def settings_customise_sources(

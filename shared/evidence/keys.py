@@ -6,7 +6,6 @@ leaves the node. A key is named by the first 8 bytes of SHA-256 over its public 
 
 from __future__ import annotations
 
-import os
 import stat
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from shared.durable_files import PRIVATE, write_new_file
 
 PUBLIC_KEY_SIZE: Final = 32
 """Bytes in a public key."""
@@ -122,15 +123,7 @@ class SigningKey:
             OSError: the file cannot be written.
         """
         text = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_new_file(path, text, PRIVATE)
 
     def sign(self, data: bytes) -> bytes:
         """Signs exact bytes. The same bytes always give the same signature.

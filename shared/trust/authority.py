@@ -27,9 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from shared.durable_files import PRIVATE, PUBLIC, write_file
 from shared.errors import FailedPrecondition, InvalidInput, Violation
 from shared.trust.certificate_requests import check_certificate_request
-from shared.trust.key_files import PRIVATE, PUBLIC, read_private_file, write_file
+from shared.trust.key_files import read_private_file
 from shared.trust.names import TRUST_DOMAIN, officer_name, spiffe_id, tls_host
 
 KEY_FILE: Final = "authority.key"

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from shared.durable_files import sync_folder
 from shared.errors import FailedPrecondition
 from shared.trust.authority import CERTIFICATE_FILE, KEY_FILE, Authority
-from shared.trust.key_files import sync_folder
 
 _NEXT: Final = "next"
 

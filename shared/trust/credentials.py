@@ -30,10 +30,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from shared.clock import Clock
+from shared.durable_files import PRIVATE, PUBLIC, write_file
 from shared.errors import FailedPrecondition, FilingnetError, InvalidInput
 from shared.trust.authority import CLOCK_SKEW
 from shared.trust.certificate_requests import certificate_request
-from shared.trust.key_files import PRIVATE, PUBLIC, read_private_file, write_file
+from shared.trust.key_files import read_private_file
 from shared.trust.names import spiffe_id
 
 IDENTITY_FILE: Final = "tls.pem"
