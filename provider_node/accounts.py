@@ -302,7 +302,7 @@ class Accounts:
         def work(transaction: Transaction) -> int:
             transaction.lock(f"account {account_id.lower()}")
             account = read_account(transaction, account_id)
-            queued = replay(transaction, account.account_id)
+            queued = replay(transaction, account.account_id, self._clock())
             fold_all_again(transaction, [account.account_id])
             return queued
 

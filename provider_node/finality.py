@@ -10,16 +10,15 @@ Filings go first: while some wait to be sent, proofs are asked for at most every
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from provider_node.directives import REGULATOR
 from shared.channel import RemoteError
-from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.evidence.checkpoints import SignedHead, verify_head
 from shared.evidence.grown_trees import GrownTree
@@ -30,7 +29,8 @@ from shared.evidence.ranges import CompactRange
 from shared.pb.filingnet.network.v1 import evidence_pb2, witness_service_pb2
 
 PAGE_RUNS: Final = 100
-WHILE_BUSY: Final = timedelta(seconds=30)
+WHILE_BUSY: Final = 30.0
+"""Seconds between questions while filings wait to be sent."""
 
 AskForProofs = Callable[[witness_service_pb2.ProveFinalRequest], Awaitable[witness_service_pb2.ProveFinalResponse]]
 """Asks the regulator for proofs; raises RemoteError where it does not answer."""
@@ -58,17 +58,23 @@ class FinalityProofs:
         database: the node's own.
         jurisdiction: the regulator's.
         key_ring: reads the keys of the newest directory.
-        clock: tells the time.
+        monotonic: tells seconds that pass, whatever the clock is set to.
     """
 
-    def __init__(self, database: Database, jurisdiction: str, key_ring: Callable[[], KeyRing], clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        jurisdiction: str,
+        key_ring: Callable[[], KeyRing],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._jurisdiction = jurisdiction
         self._regulator = regulator_of(jurisdiction)
         self._key_ring = key_ring
-        self._clock = clock
+        self._monotonic = monotonic
         self._heard = asyncio.Event()
-        self._last_page = clock() - WHILE_BUSY
+        self._last_page = monotonic() - WHILE_BUSY
 
     def heard(self) -> None:
         """Is told that the regulator was heard: something may have become final."""
@@ -103,9 +109,9 @@ class FinalityProofs:
             RemoteError: the regulator did not answer.
         """
         busy, runs = await self._database.read(self._missing)
-        if not runs or (busy and self._clock() < self._last_page + WHILE_BUSY):
+        if not runs or (busy and self._monotonic() < self._last_page + WHILE_BUSY):
             return False
-        self._last_page = self._clock()
+        self._last_page = self._monotonic()
         answer = await ask(witness_service_pb2.ProveFinalRequest(sizes=[run.end for run in runs]))
         head = self._cosigned(answer.checkpoint)
         if len(answer.beyond) != len(runs):

@@ -173,7 +173,7 @@ class RegulatorLink:
 
     async def _hear(self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker) -> None:
         """Hears what a regulator says of what was filed with it: directives, and proofs that filings are final."""
-        finality = FinalityProofs(self._database, jurisdiction, self._view.key_ring, self._clock)
+        finality = FinalityProofs(self._database, jurisdiction, self._view.key_ring)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_directives(standing, jurisdiction, peer, worker, finality))
             group.create_task(for_ever("proofs of finality", partial(finality.run, partial(_ask_for_proofs, peer))))

@@ -286,19 +286,33 @@ def readdress(transaction: Transaction, left: str, destination: str, jurisdictio
     return len(rows)
 
 
-def replay(transaction: Transaction, account_id: str) -> int:
+def replay(transaction: Transaction, account_id: str, now: datetime) -> int:
     """Queues what was refused of an account, and what waits behind it, again as it is.
+
+    Only a time of making that has not come yet, by a clock that was ahead and is right again, becomes the present one:
+    it would be refused for as long as the clock was ahead. The entries were never taken in.
+
+    Args:
+        transaction: a write.
+        account_id: whose.
+        now: by the node's clock.
 
     Returns:
         The number of entries queued.
     """
-    return len(
-        transaction.execute(
-            "UPDATE outbox SET state = ?, reason = NULL, violations = NULL, rejection = NULL"
-            " WHERE account_id = ? AND state IN (?, ?) RETURNING sequence",
-            (OutboxState.QUEUED, account_id, OutboxState.PARKED, OutboxState.REJECTED),
-        )
+    rows = transaction.execute(
+        "UPDATE outbox SET state = ?, reason = NULL, violations = NULL, rejection = NULL"
+        " WHERE account_id = ? AND state IN (?, ?) RETURNING destination, sequence, entry",
+        (OutboxState.QUEUED, account_id, OutboxState.PARKED, OutboxState.REJECTED),
     )
+    early = []
+    for destination, sequence, data in rows:
+        entry = entry_pb2.Entry.FromString(bytes(data))
+        if entry.created_time.ToMicroseconds() > micros(now):
+            entry.created_time.FromMicroseconds(micros(now))
+            early.append((entry.SerializeToString(), destination, sequence))
+    transaction.executemany("UPDATE outbox SET entry = ? WHERE destination = ? AND sequence = ?", early)
+    return len(rows)
 
 
 def violations_from_json(text: str | None) -> list[Violation]:

@@ -12,6 +12,7 @@ every copy rests on their bytes, and it verifies after a disposal as it did befo
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,12 @@ UPKEEP: Final = "upkeep"
 
 UPKEEP_SECONDS: Final = 3_600.0
 """How often the node looks for what is due."""
+
+JUMP_SECONDS: Final = 24 * 3_600.0
+"""A clock that moved so much more, or less, than time passed was set: what is due by it is not disposed of at once."""
+
+BELIEVED_AFTER_SECONDS: Final = 24 * 3_600.0
+"""How long a clock that was set has to go on evenly until it is believed: in that time somebody can put it right."""
 
 CERTIFICATES_TOGETHER: Final = 20
 """Certificates of one call that names no number."""
@@ -112,6 +119,7 @@ class Disposals:
         scopes: what a hold of this node may keep.
         clock: tells the time.
         together: the most records of a certificate, up to 2,000.
+        monotonic: tells seconds that pass, whatever the clock is set to.
     """
 
     def __init__(
@@ -125,6 +133,7 @@ class Disposals:
         clock: Clock,
         *,
         together: int = MAX_RECORDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._together = together
@@ -134,6 +143,9 @@ class Disposals:
         self._sources = tuple(sources)
         self._scopes = scopes
         self._clock = clock
+        self._monotonic = monotonic
+        self._looked = clock(), monotonic()
+        self._believed_from = monotonic()
         self._traces = False
 
     async def place(self, hold: Hold, reason: str, actor: str) -> StoredHold:
@@ -287,9 +299,23 @@ class Disposals:
     async def run(self) -> None:
         """Disposes of what is due, now and every hour, until cancelled."""
         while True:
+            await self.upkeep()
+            await asyncio.sleep(UPKEEP_SECONDS)
+
+    async def upkeep(self) -> None:
+        """Disposes of what is due, unless the clock was set not long ago: what is gone does not come back with it."""
+        if self._clock_is_believed():
             while await self.dispose(UPKEEP):
                 pass
-            await asyncio.sleep(UPKEEP_SECONDS)
+
+    def _clock_is_believed(self) -> bool:
+        (seen, at), now, passed = self._looked, self._clock(), self._monotonic()
+        self._looked = now, passed
+        jump = (now - seen).total_seconds() - (passed - at)
+        if abs(jump) > JUMP_SECONDS:
+            log.warning("disposal_waits_because_the_clock_was_set", by_seconds=round(jump))
+            self._believed_from = passed + BELIEVED_AFTER_SECONDS
+        return passed >= self._believed_from
 
     def _check_scope(self, hold: Hold) -> None:
         kept = {source.record_class for source in self._sources}

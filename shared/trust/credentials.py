@@ -296,7 +296,9 @@ class Credentials:
         renewed_for: tuple[x509.Certificate, ...],
     ) -> None:
         due = self.renewal_time(drawn)
-        while (remaining := (due - clock()).total_seconds()) > 0:
+        begins = self._certified().chain[0].not_valid_before_utc
+        # One that does not hold yet was issued by a clock that was ahead: it is no use until years later, perhaps.
+        while (now := clock()) >= begins and (remaining := (due - now).total_seconds()) > 0:
             self._cas_changed.clear()
             # Once for the same CAs: a nation that signs with the CA before all the same is not asked again and again.
             if self._held.cas != renewed_for and not self._by_signing_ca():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,8 @@ def worker_to(database: Database, register: Register, submit: Submit | None = No
     return DeliveryWorker(database, route, submit or direct, lambda: NOW, **settings)
 
 
-async def queue(database: Database, *filings: filing_pb2.Filing) -> list[QueuedEntry]:
-    """Queues filings."""
+async def queue(database: Database, *filings: filing_pb2.Filing, now: datetime = NOW) -> list[QueuedEntry]:
+    """Queues filings, made at a time."""
     return await database.write(
         lambda transaction: enqueue(
             transaction,
@@ -77,7 +78,7 @@ async def queue(database: Database, *filings: filing_pb2.Filing) -> list[QueuedE
             jurisdiction=JURISDICTION,
             origin=PROVIDER,
             filings=[(filing.account_id, filing) for filing in filings],
-            now=NOW,
+            now=now,
         )
     )
 
@@ -187,8 +188,23 @@ async def test_later_filings_of_a_stopped_account_wait(database: Database, regis
     await queue(database, made_up_filing(account, 2))
     await worker_to(database, register, max_entries=1).drain()
     assert [3, 2] == await states(database)
-    assert 2 == await database.write(lambda transaction: replay(transaction, account))
+    assert 2 == await database.write(lambda transaction: replay(transaction, account, NOW))
     assert [0, 0] == await states(database)
+
+
+async def test_what_a_clock_ahead_had_made_can_be_sent_again_once_it_is_right(
+    database: Database, register: Register
+) -> None:
+    """Promise 1: an entry refused for a time of making years ahead is not refused for years: sent again, it is made now."""
+    account = new_account_id()
+    await queue(database, made_up_filing(account), now=NOW + timedelta(days=3 * 365))
+    await queue(database, made_up_filing(account, 2))
+    worker = worker_to(database, register)
+    await worker.drain()
+    assert [3, 2] == await states(database)
+    assert 2 == await database.write(lambda transaction: replay(transaction, account, NOW))
+    await worker.drain()
+    assert ([1, 1], 2) == (await states(database), await logged(register))
 
 
 async def test_what_is_withheld_waits_and_delays_nothing_else(database: Database, register: Register) -> None:

@@ -54,6 +54,36 @@ def disposals_of(both: Provinces) -> Disposals:
     return Disposals(register.database, REGULATOR, key, lambda: policies, sources, SCOPES_OF_REGULATOR, clock)
 
 
+async def test_art_8_2_a_clock_that_was_set_disposes_of_nothing_for_a_day(both: Provinces) -> None:
+    """Art. 8(2): years ahead by a wrong clock, nothing is gone; put right again, or believed after a day, all goes on."""
+    passed = [0.0]
+    register, policies, sources = both.register, (initial_policy(),), record_sources(JURISDICTION)
+    disposals = Disposals(
+        register.database,
+        REGULATOR,
+        register.key,
+        lambda: policies,
+        sources,
+        SCOPES_OF_REGULATOR,
+        lambda: register.now,
+        monotonic=lambda: passed[0],
+    )
+    _, case = await complained(both)
+    await dismissed(both, case)
+    for jump in (timedelta(days=3 * 365), timedelta(days=-3 * 365)):
+        both.register.now += jump
+        await disposals.upkeep()
+        assert (ITEM, WORDS) == await both.office.complaints.words_of(case.file)
+    both.register.now += timedelta(days=215)
+    for _ in range(24):
+        await disposals.upkeep()
+        assert (ITEM, WORDS) == await both.office.complaints.words_of(case.file)
+        both.register.now += timedelta(hours=1)
+        passed[0] += 3600.0
+    await disposals.upkeep()
+    assert ("", "") == await both.office.complaints.words_of(case.file)
+
+
 async def complained(both: Provinces) -> tuple[TakenComplaint, CaseView]:
     """A complaint on an account of its own, and its case."""
     known = {each.file.case_id for each in (await both.cases.search(CaseFilter())).cases}

@@ -276,6 +276,16 @@ async def test_overdue(credentials: Credentials, network: SampleNetwork) -> None
     assert ([10 * DAY], []) == (renewals.times, renewals.waits)
 
 
+async def test_a_certificate_of_a_clock_that_was_ahead_is_renewed_at_once(
+    credentials: Credentials, network: SampleNetwork
+) -> None:
+    """A certificate that holds from a year ahead on, issued by a clock that was set back since, is not waited for."""
+    renewals = Renewals(network, credentials, wanted=1)
+    renewals.clock.now = NOW - 365 * DAY
+    await renewals.run()
+    assert ([-365 * DAY], []) == (renewals.times, renewals.waits)
+
+
 async def test_clock_set_forward(credentials: Credentials, network: SampleNetwork) -> None:
     """A clock that is set forward while the node waits is seen within an hour."""
     renewals = Renewals(network, credentials, wanted=1)
