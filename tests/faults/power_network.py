@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,16 @@ class PoweredNetwork:
     copy: LogCopy
     keys: Keys
     disk: PowerDisk | None = None
+    nation_now: datetime = NOW
 
     def __post_init__(self) -> None:
-        self.nation_witness = Witness(RegisterLog(NATION, "100000", self.keys.nation), lambda: NOW)
-        self.province_witness = Witness(self.register.log, lambda: NOW)
+        self.nation_witness = Witness(RegisterLog(NATION, "100000", self.keys.nation), lambda: self.nation_now)
+        self.province_witness = Witness(self.register.log, lambda: self.register.now)
         self.review = Review(
             self.register.database,
             self.register.log,
             lambda _: initial_policy(),
-            lambda: NOW,
+            lambda: self.register.now,
             feed_regions=False,
             on_change=lambda: None,
         )
@@ -132,7 +134,7 @@ class PoweredNetwork:
             return answer
 
         route = Route(REGULATOR, JURISDICTION, PROVIDER, self.keys.provider, lambda: self.keys.ring)
-        await DeliveryWorker(self.provider.database, route, submit, lambda: NOW, max_entries=4).drain()
+        await DeliveryWorker(self.provider.database, route, submit, self.provider.clock, max_entries=4).drain()
 
     async def decide(self) -> None:
         """An officer accepts what was filed and not decided yet."""
