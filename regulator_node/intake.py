@@ -24,7 +24,7 @@ from regulator_node.register import apply_entries, apply_openings
 from shared.clock import micros
 from shared.database import Transaction
 from shared.egress import check_message
-from shared.errors import InvalidInput, Violation
+from shared.errors import Exhausted, InvalidInput, Violation
 from shared.evidence.batches import KeyLookup, SignedBatch, verify_batch
 from shared.evidence.hashing import ProofError, leaf_hashes_of
 from shared.evidence.rejections import sign_rejection
@@ -44,6 +44,10 @@ ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
 DUPLICATE = intake_service_pb2.ENTRY_OUTCOME_DUPLICATE
 CONFLICT = intake_service_pb2.ENTRY_OUTCOME_CONFLICT
 REJECTED = intake_service_pb2.ENTRY_OUTCOME_REJECTED
+
+MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Of an answer: a message between nodes holds a little more. Entries sent again out of very many runs get as many
+acknowledgements, and those of large runs are large."""
 
 CONFLICT_REFUSAL = Refusal(
     "CONFLICT",
@@ -204,11 +208,13 @@ class Intake:
     Args:
         log: this regulator's log.
         feed_regions: whether this is the nation, which feeds the provinces (Art. 3).
+        max_answer_bytes: of the answer to a batch.
     """
 
-    def __init__(self, log: RegisterLog, *, feed_regions: bool) -> None:
+    def __init__(self, log: RegisterLog, *, feed_regions: bool, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._log = log
         self._feed_regions = feed_regions
+        self._max_answer_bytes = max_answer_bytes
 
     def store(
         self,
@@ -234,6 +240,7 @@ class Intake:
 
         Raises:
             Conflict: STORAGE_CONFLICT, an entry was not new: store the batch again with as_new=False.
+            Exhausted: ANSWER_TOO_LARGE, nothing of it is stored: the sender sends fewer entries at once.
         """
         self._log.lock(transaction)
         filer = Filer.HERE
@@ -260,6 +267,8 @@ class Intake:
                 response.results.add(outcome=DUPLICATE, log_index=judgement.log_index, acknowledgement=run)
             else:
                 response.results.add(outcome=judgement.outcome, rejection=refused[place])
+        if response.ByteSize() > self._max_answer_bytes and len(batch.entries) > 1:
+            raise Exhausted("the answer would be larger than a message: send fewer entries at once", "ANSWER_TOO_LARGE")
         return response
 
     def store_openings(

@@ -47,6 +47,9 @@ MAX_ENTRIES = 1000
 MAX_BYTES = 2 * 1024 * 1024
 WINDOW = 3
 DEADLINE_SECONDS = 60.0
+ANSWER_TOO_LARGE = "ANSWER_TOO_LARGE"
+"""The reason with which a regulator asks for smaller batches: sent again, entries may need more evidence than a message
+holds."""
 
 Submit = Callable[[intake_service_pb2.SubmitEntriesRequest, float], Awaitable[intake_service_pb2.SubmitEntriesResponse]]
 
@@ -147,7 +150,7 @@ class DeliveryWorker:
         self._route = route
         self._submit = submit
         self._clock = clock
-        self._max_entries = max_entries
+        self._max_entries = self._at_once = max_entries
         self._refusals = refusals
         self._ask_withheld = withheld
         self._withheld: Withheld | None = None
@@ -242,7 +245,7 @@ class DeliveryWorker:
         rows = transaction.execute(
             "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
             " ORDER BY sequence LIMIT ?",
-            (self._route.destination, self._cursor, self._max_entries),
+            (self._route.destination, self._cursor, self._at_once),
         )
         return list(map(_Row._make, rows))
 
@@ -251,12 +254,22 @@ class DeliveryWorker:
             batch=batch.signed.signed_header(), entries=[row.entry for row in batch.rows]
         )
         try:
-            response = await self._submit(request, DEADLINE_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise remote_error(error) from error
+            response = await self._asked(request)
+        except FilingnetError as error:
+            if error.reason == ANSWER_TOO_LARGE:
+                self._at_once = max(1, len(batch.rows) // 2)
+            raise
         outcome = await asyncio.to_thread(self._verify, batch, response)
         # Finished also when the worker is told to end: what was answered is stored, and who listens hears of it.
         await asyncio.shield(self._store(batch, outcome))
+
+    async def _asked(
+        self, request: intake_service_pb2.SubmitEntriesRequest
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        try:
+            return await self._submit(request, DEADLINE_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise remote_error(error) from error
 
     async def _store(self, batch: _Batch, outcome: _Outcome) -> None:
         refused = frozenset(batch.rows[position].account_id for position, *_ in outcome.refused)
@@ -265,6 +278,7 @@ class DeliveryWorker:
         finally:
             if refused and self._refusals is not None:
                 self._refusals.refused(refused)
+        self._at_once = min(self._max_entries, 2 * self._at_once)
         self.recorded.notify()
 
     def _verify(self, batch: _Batch, response: intake_service_pb2.SubmitEntriesResponse) -> _Outcome:

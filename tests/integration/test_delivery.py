@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 import provider_node
+from regulator_node.intake import Intake
 from shared.channel import RemoteError
 from shared.database import Database, open_database, sqlite_url
 from shared.delivery.outbox import (
@@ -190,6 +191,35 @@ async def test_later_filings_of_a_stopped_account_wait(database: Database, regis
     assert [3, 2] == await states(database)
     assert 2 == await database.write(lambda transaction: replay(transaction, account, NOW))
     assert [0, 0] == await states(database)
+
+
+async def test_an_answer_that_no_message_holds_comes_in_parts(database: Database, register: Register) -> None:
+    """Promise 2: entries sent again out of many runs, whose acknowledgements fill no one message, are sent in fewer."""
+    losing = True
+
+    async def submit(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        response = await register.send(request)
+        if losing:
+            raise unreachable()
+        return response
+
+    for count in range(1, 13):
+        await queue(database, made_up_filing())
+        with pytest.raises(RemoteError):
+            await worker_to(database, register, submit, max_entries=count).drain()
+    losing = False
+    register.intake = Intake(register.log, feed_regions=False, max_answer_bytes=1500)
+    worker = worker_to(database, register, submit)
+    delivery = asyncio.create_task(worker.run())
+    while 0 in await states(database):
+        ticket = worker.recorded.ticket()
+        if 0 in await states(database):
+            await ticket.wait()
+    delivery.cancel()
+    await asyncio.gather(delivery, return_exceptions=True)
+    assert ([1] * 12, 12) == (await states(database), await logged(register))
 
 
 async def test_what_a_clock_ahead_had_made_can_be_sent_again_once_it_is_right(
