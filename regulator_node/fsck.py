@@ -96,9 +96,21 @@ async def check_register(
     with tempfile.TemporaryDirectory(prefix="filingnet-fsck-") as folder:
         scratch = open_database(sqlite_url(Path(folder) / "replayed.db"), migrations)
         try:
-            return await _Check(database, scratch, LogCheck(keys), advance).run(repair=repair)
+            return await check_against(database, scratch, keys, repair=repair, advance=advance)
         finally:
             await scratch.close()
+
+
+async def check_against(
+    database: Database,
+    scratch: Database,
+    keys: KeyRing,
+    *,
+    repair: bool = False,
+    advance: Advance = lambda steps: None,
+) -> Findings:
+    """Checks a register by replaying its logs into a register that is empty; see `check_register`."""
+    return await _Check(database, scratch, LogCheck(keys), advance).run(repair=repair)
 
 
 class _Check:

@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_never, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_never, wait_exponential
+
+from shared.chance import jitter
 
 CAP_SECONDS = 300.0
 FIRST_SECONDS = 0.5
@@ -37,10 +39,10 @@ class Persistence:
         transient: Callable[[BaseException], bool],
         on_pause: OnPause,
     ) -> None:
-        exponential = wait_random_exponential(multiplier=FIRST_SECONDS, max=cap_seconds)
+        exponential = wait_exponential(multiplier=FIRST_SECONDS, max=cap_seconds)
 
         def wait(state: RetryCallState) -> float:
-            return float(exponential(state)) if transient(_failure(state)) else cap_seconds
+            return jitter(float(exponential(state))) if transient(_failure(state)) else cap_seconds
 
         async def tell(state: RetryCallState) -> None:
             seconds = state.next_action.sleep if state.next_action else 0.0

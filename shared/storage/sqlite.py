@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -154,21 +154,21 @@ class SqliteDatabase:
         await asyncio.gather(self._writes.close(), self._reads.close())
 
     def _serve_writes(self, waiting: WorkQueue) -> None:
-        connection = _Connection(connector(self._path, WRITER_PRAGMAS, self._busy_seconds, self._key))
+        connection = Connection(connector(self._path, WRITER_PRAGMAS, self._busy_seconds, self._key))
         while (work := waiting.take()) is not None:
-            release(_commit_together(connection, work, waiting))
+            release(commit_together(connection, work, waiting.take_waiting))
         connection.close()
 
     def _serve_reads(self, waiting: WorkQueue) -> None:
-        connection = _Connection(connector(self._path, READER_PRAGMAS, self._busy_seconds, self._key))
+        connection = Connection(connector(self._path, READER_PRAGMAS, self._busy_seconds, self._key))
         while (work := waiting.take()) is not None:
             if not work.abandoned:
-                _read(connection, work)
+                read_snapshot(connection, work)
                 release((work,))
         connection.close()
 
 
-class _Connection:
+class Connection:
     """A connection of one thread, opened when it is first used, so that a failure to open is somebody's error."""
 
     def __init__(self, database: APSWDatabase) -> None:
@@ -176,16 +176,19 @@ class _Connection:
         self._open: tuple[apsw.Connection, apsw.Cursor] | None = None
 
     def cursor(self) -> apsw.Cursor:
+        """Returns the cursor; opens the connection if need be."""
         if self._open is None:
             connection = connect(self._database)
             self._open = connection, connection.cursor()
         return self._open[1]
 
     def transaction(self) -> SqliteTransaction:
+        """Returns what a work is handed."""
         return SqliteTransaction(self.cursor(), self._database)
 
     @property
     def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
         return self._open is not None and self._open[0].in_transaction
 
     def fault(self, error: BaseException) -> BaseException:
@@ -206,30 +209,45 @@ class _Connection:
         self._database.close()
 
 
-def _commit_together(connection: _Connection, first: WaitingWork, waiting: WorkQueue) -> list[WaitingWork]:
-    """Runs a work and those that wait behind it, and commits them as one. Returns them, each with its end."""
+def commit_together(
+    connection: Connection,
+    first: WaitingWork,
+    take_waiting: Callable[[], WaitingWork | None],
+    monotonic: Callable[[], float] = time.monotonic,
+) -> list[WaitingWork]:
+    """Runs a work and those that wait behind it, and commits them as one.
+
+    Args:
+        connection: of the one thread that writes.
+        first: the work that was waited for.
+        take_waiting: returns the next work if one waits.
+        monotonic: tells how time passes, in seconds.
+
+    Returns:
+        The works, each with its end.
+    """
     together: list[WaitingWork] = []
     work: WaitingWork | None = first
-    until = time.monotonic() + LONGEST_TOGETHER_SECONDS
+    until = monotonic() + LONGEST_TOGETHER_SECONDS
     try:
         while work is not None:
             if not work.abandoned:
                 together.append(work)
                 _run_in_group(connection, work)
-            if len(together) == MOST_WORKS_TOGETHER or time.monotonic() > until:
+            if len(together) == MOST_WORKS_TOGETHER or monotonic() > until:
                 break
-            work = waiting.take_waiting()
+            work = take_waiting()
         if connection.in_transaction:
             connection.cursor().execute("COMMIT")
     except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be told that the work was done
         if isinstance(error, apsw.BusyError):
             # Whoever waits behind would only wait as long again for the same process.
-            together.extend(iter(waiting.take_waiting, None))
+            together.extend(iter(take_waiting, None))
         _fail(connection, together, error)
     return together
 
 
-def _run_in_group(connection: _Connection, work: WaitingWork) -> None:
+def _run_in_group(connection: Connection, work: WaitingWork) -> None:
     """Runs one work in the open transaction, which the first one begins, and undoes what it did if it raises.
 
     Raises:
@@ -256,14 +274,15 @@ def _run_in_group(connection: _Connection, work: WaitingWork) -> None:
         cursor.execute("RELEASE work")
 
 
-def _fail(connection: _Connection, works: list[WaitingWork], error: BaseException) -> None:
+def _fail(connection: Connection, works: list[WaitingWork], error: BaseException) -> None:
     """Gives the error to all, since nothing of theirs is stored."""
     connection.give_up()
     for work in works:
         work.error = connection.fault(error)
 
 
-def _read(connection: _Connection, work: WaitingWork) -> None:
+def read_snapshot(connection: Connection, work: WaitingWork) -> None:
+    """Runs one work over a snapshot, and keeps how it ended."""
     try:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
