@@ -14,8 +14,9 @@ from typing import Final
 import structlog
 
 from regulator_node.witness import Witness
-from shared.channel import Peer, RemoteError, translated
+from shared.channel import Peer, translated
 from shared.database import Database, Transaction
+from shared.errors import FilingnetError
 from shared.evidence.checkpoints import Checkpoint, verify_head
 from shared.evidence.hashing import ProofError
 from shared.evidence.merkle import EMPTY_ROOT, verify_consistency
@@ -44,12 +45,14 @@ async def witness_nation(
         peer: the nation.
         heard: set when a page came from the nation, heartbeats included.
     """
+    handed = ""
     while True:
         await heard.wait()
         heard.clear()
         try:
-            await cosign_newest(database, view, witness, peer)
-        except RemoteError as error:
+            handed = await cosign_newest(database, view, witness, peer, handed)
+        except FilingnetError as error:
+            # Whatever it is, it is tried again: a nation that is away, a full disk here.
             # A nation that has fewer entries than it signed says so by itself: it was put back, or rewrote its log.
             tell = log.error if error.reason == SIZE_AHEAD else log.info
             tell("nation_not_cosigned", reason=error.reason)
@@ -57,14 +60,20 @@ async def witness_nation(
             log.error("nation_log_not_continued", reason=str(error), mend="keep both heads and ask the nation's office")
 
 
-async def cosign_newest(database: Database, view: NetworkView, witness: Witness, peer: Peer) -> None:
+async def cosign_newest(database: Database, view: NetworkView, witness: Witness, peer: Peer, handed: str = "") -> str:
     """Cosigns the nation's newest head and hands it back, if it continues the one that was cosigned last.
+
+    A head that was cosigned and did not reach the nation is handed back again, however long its log does not grow.
 
     Args:
         database: the register.
         view: the documents held.
         witness: cosigns.
         peer: the nation.
+        handed: what this returned the last time; empty where that is not known.
+
+    Returns:
+        The head that was handed back last.
 
     Raises:
         ProofError: it does not; nothing is cosigned.
@@ -77,12 +86,14 @@ async def cosign_newest(database: Database, view: NetworkView, witness: Witness,
     old = Checkpoint.decode(parse_note(held).text) if held else None
     root = old.root if old is not None else EMPTY_ROOT
     verify_consistency(_size(held), head.size, list(answer.consistency_path), root, head.root)
-    if old is not None and head.size == old.size:
-        return
-    if not await database.write(partial(replace_witnessed, held, answer.checkpoint)):
-        return
+    if head.encode() == handed or not head.size:
+        return handed
+    newer = old is None or head.size > old.size
+    if newer and not await database.write(partial(replace_witnessed, held, answer.checkpoint)):
+        return handed
     note = witness.cosigned(answer.checkpoint)
     await translated(stub.SubmitCosignature(wire.SubmitCosignatureRequest(checkpoint=note), timeout=CALL_SECONDS))
+    return head.encode()
 
 
 def read_witnessed(transaction: Transaction) -> bytes:

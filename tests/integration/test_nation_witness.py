@@ -15,6 +15,7 @@ from regulator_node.log_proofs import read_head
 from regulator_node.nation_witness import cosign_newest, read_witnessed
 from regulator_node.witness import Witness
 from shared.database import Database, open_database, sqlite_url
+from shared.errors import Unavailable
 from shared.evidence.checkpoints import verify_head
 from shared.evidence.hashing import ProofError
 from shared.evidence.keyring import KeyRing
@@ -34,6 +35,7 @@ class Nation:
     database: Database
     key: SigningKey
     handed: list[bytes] = field(default_factory=list)
+    away: bool = False
 
     async def grow(self, count: int = 1) -> None:
         """Appends entries, each a run."""
@@ -48,7 +50,9 @@ class Nation:
         return wire.GetHeadResponse(checkpoint=note, consistency_path=path)
 
     async def SubmitCosignature(self, request: Any, timeout: float) -> wire.SubmitCosignatureResponse:  # noqa: N802, ASYNC109
-        """Takes a cosignature."""
+        """Takes a cosignature, unless it is away."""
+        if self.away:
+            raise Unavailable("away", "PEER_UNREACHABLE")
         self.handed.append(request.checkpoint)
         return wire.SubmitCosignatureResponse()
 
@@ -75,6 +79,7 @@ class Province:
 
     register: Register
     nation: Nation
+    handed: str = ""
 
     @property
     def ring(self) -> KeyRing:
@@ -87,7 +92,8 @@ class Province:
         log = RegisterLog(REGULATOR, JURISDICTION, self.register.key)
         view: Any = SimpleNamespace(key_ring=lambda: self.ring)
         peer: Any = nation or self.nation
-        await cosign_newest(self.register.database, view, Witness(log, lambda: NOW), peer)
+        witness = Witness(log, lambda: NOW)
+        self.handed = await cosign_newest(self.register.database, view, witness, peer, self.handed)
 
     async def held(self) -> bytes:
         """The head that it cosigned last."""
@@ -113,6 +119,17 @@ async def test_every_newer_head_is_cosigned_once(province: Province) -> None:
     heads = [verify_head(note, CODE, province.ring.keys_of) for note in province.nation.handed]
     assert [5, 8] == [head.checkpoint.size for head in heads]
     assert [[REGULATOR]] * 2 == [[each.name for each in head.cosignatures] for head in heads]
+
+
+async def test_a_cosignature_that_did_not_reach_the_nation_is_handed_over_again(province: Province) -> None:
+    """Promise 5: a nation that was away just then gets it at the next heartbeat, and not only when its log has grown."""
+    province.nation.away = True
+    with pytest.raises(Unavailable):
+        await province.witness()
+    province.nation.away = False
+    await province.witness()
+    await province.witness()
+    assert [5] == [verify_head(note, CODE, province.ring.keys_of).checkpoint.size for note in province.nation.handed]
 
 
 @pytest.mark.parametrize("size", [3, 5, 9])
