@@ -148,9 +148,6 @@ class RegisterLog:
         Returns:
             The first index and the acknowledgement of each.
         """
-        if self.held_back is not None:
-            reason, mend = self.held_back
-            raise Unavailable(mend, reason)
         head, last_time = self._frontier(transaction)
         checkpoint = b""
         stored, appended = [], []
@@ -203,7 +200,15 @@ class RegisterLog:
         return OwnEntries(indexes, entries, raw, signed, appended.filed_time)
 
     def lock(self, transaction: Transaction) -> None:
-        """Takes the log's lock until the transaction ends: indexes are given in commit order."""
+        """Takes the log's lock until the transaction ends: indexes are given in commit order.
+
+        Raises:
+            Unavailable: the log is held back. Whoever judges what may enter it would judge by a register that lacks what
+                this regulator has signed: what it refused then would be refused wrongly.
+        """
+        if self.held_back is not None:
+            reason, mend = self.held_back
+            raise Unavailable(mend, reason)
         transaction.lock(f"log/{self.jurisdiction}")
 
     def create(self, transaction: Transaction, now: datetime) -> None:
