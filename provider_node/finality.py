@@ -18,8 +18,8 @@ from typing import Final
 import structlog
 
 from provider_node.directives import REGULATOR
-from shared.channel import RemoteError
 from shared.database import Database, Transaction
+from shared.errors import FilingnetError
 from shared.evidence.checkpoints import SignedHead, verify_head
 from shared.evidence.grown_trees import GrownTree
 from shared.evidence.hashing import ProofError, split_hashes
@@ -92,7 +92,7 @@ class FinalityProofs:
             try:
                 while await self.fetch_page(ask):
                     pass
-            except (RemoteError, ProofError) as error:
+            except (FilingnetError, ProofError) as error:
                 log.info("finality_not_proven", regulator=self._regulator, reason=str(error))
 
     async def fetch_page(self, ask: AskForProofs) -> bool:

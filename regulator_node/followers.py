@@ -20,10 +20,11 @@ from regulator_node.nation_witness import witness_nation
 from regulator_node.replication import LogCopy, RegionCopy
 from regulator_node.witness import Witness, keep_cosigned
 from shared.changes import Changes
-from shared.channel import Peer, RemoteError, translated
+from shared.channel import Peer, translated
 from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.delivery.follow import Stream, follow
+from shared.errors import FilingnetError
 from shared.evidence.checkpoints import Checkpoint
 from shared.evidence.notes import parse_note
 from shared.network import NetworkView
@@ -166,20 +167,30 @@ async def _hand_back_for_ever(
     while True:
         await stored.wait()
         stored.clear()
-        note = await following.database.read(lambda transaction: witness.cosign(transaction, jurisdiction_of(name)))
-        head = note.partition(b"\n\n")[0] if note else b""
-        if note is None or head == handed:
-            continue
-        # Kept before it is handed over: receipts out of the copy show it too.
-        size = Checkpoint.decode(parse_note(note).text).size
-        await following.database.write(partial(_keep, jurisdiction_of(name), size, note))
-        stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
-        request = witness_service_pb2.SubmitCosignatureRequest(checkpoint=note)
         try:
-            await translated(stub.SubmitCosignature(request, timeout=HAND_OVER_SECONDS))
-            handed = head
-        except RemoteError as error:
+            handed = await _hand_back(following, witness, name, peer, handed)
+        except FilingnetError as error:
+            # The own storage counts: a full disk here must not end following any more than a province that is away.
             log.info("cosignature_not_taken", node=name, reason=error.reason)
+
+
+async def _hand_back(following: Following, witness: Witness, name: str, peer: Peer, handed: bytes) -> bytes:
+    """Cosigns the newest head of a province and hands it back, unless that was done; returns the head handed over last.
+
+    Raises:
+        FilingnetError: it could not be kept here, or was not taken there.
+    """
+    note = await following.database.read(lambda transaction: witness.cosign(transaction, jurisdiction_of(name)))
+    head = note.partition(b"\n\n")[0] if note else b""
+    if note is None or head == handed:
+        return handed
+    # Kept before it is handed over: receipts out of the copy show it too.
+    size = Checkpoint.decode(parse_note(note).text).size
+    await following.database.write(partial(_keep, jurisdiction_of(name), size, note))
+    stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
+    request = witness_service_pb2.SubmitCosignatureRequest(checkpoint=note)
+    await translated(stub.SubmitCosignature(request, timeout=HAND_OVER_SECONDS))
+    return head
 
 
 def _keep(jurisdiction: str, size: int, note: bytes, transaction: Transaction) -> None:

@@ -13,13 +13,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from regulator_node.directive_feed import pass_on
 from regulator_node.log import NewRun, StoredRun, store_runs
 from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import check_message
-from shared.errors import Conflict
+from shared.errors import Conflict, FilingnetError
 from shared.evidence.acknowledgements import build_acknowledgement
 from shared.evidence.batches import SignedBatch
 from shared.evidence.hashing import ProofError, leaf_hashes_of, split_hashes
@@ -30,6 +32,8 @@ from shared.evidence.runs import verify_run
 from shared.identifiers import id_bytes
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, follow_service_pb2
 from shared.trust.directory import Directory
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +133,15 @@ class LogCopy:
         return runs[-1].after.size - held.size if runs else 0
 
     async def failed(self, reason: str) -> None:
-        """Stores why following stopped."""
-        await self._database.write(
-            lambda transaction: transaction.execute(
-                "UPDATE log SET last_error = ? WHERE jurisdiction = ?", (reason, self._jurisdiction)
+        """Stores why following stopped, where that can be stored; a full disk must not end following."""
+        try:
+            await self._database.write(
+                lambda transaction: transaction.execute(
+                    "UPDATE log SET last_error = ? WHERE jurisdiction = ?", (reason, self._jurisdiction)
+                )
             )
-        )
+        except FilingnetError as failure:
+            log.warning("replication_state_not_stored", jurisdiction=self._jurisdiction, reason=failure.reason)
 
     def _held(self, transaction: Transaction) -> CompactRange:
         ((size, frontier),) = transaction.execute(

@@ -10,8 +10,9 @@ import pytest
 
 from regulator_node.intake import prepare
 from regulator_node.log import read_receipt, read_runs
+from regulator_node.replication import LogCopy
 from shared.clock import micros
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Unavailable
 from shared.evidence.acknowledgements import verify_acknowledgement
 from shared.evidence.batches import sign_batch
 from shared.evidence.hashing import leaf_hash
@@ -22,6 +23,7 @@ from shared.evidence.rejections import verify_rejection
 from shared.evidence.runs import verify_run
 from shared.identifiers import new_account_id, new_entry_id
 from shared.pb.filingnet.network.v1 import decision_pb2, entry_pb2, evidence_pb2, filing_pb2, intake_service_pb2
+from tests.captured_log import captured_log
 from tests.integration.filing_samples import (
     JURISDICTION,
     NOW,
@@ -282,3 +284,20 @@ async def test_filed_times_always_rise(register: Register) -> None:
     )
     times = [time for (time,) in rows]
     assert (sorted(set(times)), micros(NOW + timedelta(hours=2))) == (times, times[-1])
+
+
+async def test_a_log_that_is_held_back_refuses_nothing_for_good(register: Register) -> None:
+    """Promise 6: a province that was put back to an earlier state lacks what a filing follows, and signs no rejection."""
+    register.log.held_back = ("LOG_BEHIND", "run regulator-node recover")
+    with pytest.raises(Unavailable) as raised:
+        await register.submit(made_up_entry(made_up_filing(revision=2)))
+    assert ("LOG_BEHIND", 0) == (raised.value.reason, await count(register, "refusal"))
+
+
+async def test_a_copy_outlives_that_nothing_can_be_stored(register: Register) -> None:
+    """Guards: where even the reason why following stopped cannot be stored, following goes on all the same."""
+    copy = LogCopy(register.database, "440000", lambda: pytest.fail("nobody is asked"), lambda: NOW)
+    await register.database.close()
+    with captured_log() as lines:
+        await copy.failed("PEER_SILENT")
+    assert "replication_state_not_stored" in lines.getvalue()

@@ -1,0 +1,239 @@
+"""The simulated nodes: each life is put together of the product's real parts, as the programs' bootstrap modules do it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from provider_node.accounts import Accounts
+from provider_node.blind_index import BlindIndex
+from provider_node.gate import Gate, LicenceReader
+from provider_node.label_decisions import LABEL_DECISION, LabelDecisions
+from provider_node.measure_rows import StoredMeasures
+from provider_node.refusals import Refusals
+from provider_node.regulator_link import RegulatorLink
+from provider_node.standing import own_licence, read_standing
+from regulator_node.follow_servicer import FollowServicer
+from regulator_node.followers import Following, follow_nation, follow_provinces
+from regulator_node.intake import Intake
+from regulator_node.intake_servicer import UNVALIDATED, IntakeServicer
+from regulator_node.log import RegisterLog
+from regulator_node.own_log import OwnLogGuard, recover
+from regulator_node.review import Review
+from regulator_node.witness import Witness
+from regulator_node.witness_servicer import WitnessServicer
+from shared.changes import Changes
+from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import (
+    follow_service_pb2_grpc,
+    intake_service_pb2_grpc,
+    witness_service_pb2_grpc,
+)
+from shared.upkeep import for_ever
+from tests.faults.simulation.disks import Disk, SimulatedDatabase
+from tests.faults.simulation.founded import BEGIN, NATION, founded, key_of
+from tests.faults.simulation.lives import Life
+from tests.faults.simulation.serving import Served
+from tests.faults.simulation.trace import Trace
+from tests.faults.simulation.wire import Wire
+
+INDEX_KEY = b"simulated blind index, 32 bytes."
+
+
+@dataclass
+class Surroundings:
+    """What all nodes live in."""
+
+    wire: Wire
+    trace: Trace
+    chance: random.Random
+
+
+class Node:
+    """A node through all its lives.
+
+    Args:
+        name: e.g. "regulator/330000".
+        surroundings: what it lives in.
+
+    Attributes:
+        disk: what outlives its crashes.
+        life: the present one, or the last.
+        ahead: by how much its clock is wrong.
+    """
+
+    def __init__(self, name: str, surroundings: Surroundings) -> None:
+        self.name = name
+        self.around = surroundings
+        self.disk = Disk(founded().disks[name])
+        self.ahead = timedelta()
+        self.lives = 0
+        self.life = Life(name, 0)
+        self.life.alive = False
+        self.ended: list[Life] = []
+        self.parts: Any = None
+
+    @property
+    def up(self) -> bool:
+        """Whether it lives."""
+        return self.life.alive
+
+    def clock(self) -> datetime:
+        """Tells the time as this node has it."""
+        return BEGIN + timedelta(seconds=round(asyncio.get_running_loop().time(), 6)) + self.ahead
+
+    def start(self) -> asyncio.Task[Any]:
+        """Begins a life."""
+        assert not self.up
+        self.lives += 1
+        self.around.trace.note(f"{self.name} starts")
+        self.life = Life(self.name, self.lives)
+        self.database = SimulatedDatabase(self.disk, self.around.chance, self.life)
+        return self.life.spawn(self.live())
+
+    def crash(self) -> None:
+        """Ends the life at this moment."""
+        self.around.trace.note(f"{self.name} crashes")
+        self.ended.append(self.life)
+        self.life.kill()
+        self.parts = None
+
+    async def live(self) -> None:
+        """Puts the parts together and runs them."""
+        raise NotImplementedError
+
+
+@dataclass
+class RegulatorParts:
+    """What people use of a regulator."""
+
+    review: Review
+    log: RegisterLog
+    view: NetworkView
+
+
+class RegulatorNode(Node):
+    """A regulator: the nation, or a province."""
+
+    parts: RegulatorParts | None
+
+    @property
+    def jurisdiction(self) -> str:
+        """Whose register it keeps."""
+        return self.name.partition("/")[2]
+
+    async def recover(self) -> None:
+        """Runs `regulator-node recover` beside the stopped node: a life of its own.
+
+        Raises:
+            FailedPrecondition: LOG_FORKED.
+        """
+        self.crash()
+        life = Life(self.name, self.lives)
+        database = SimulatedDatabase(self.disk, self.around.chance, life)
+        self.ended.append(life)
+        try:
+            await life.spawn(self._recover(database))
+        finally:
+            life.kill()
+
+    async def _recover(self, database: SimulatedDatabase) -> None:
+        view = NetworkView(database)
+        await view.load()
+        log = RegisterLog(self.name, self.jurisdiction, key_of(self.name))
+        recovered = await recover(database, log, view, self.around.wire.peer(self.name)(NATION), self.clock)
+        self.around.trace.note(f"{self.name} recovered {recovered.entries} entries")
+
+    async def live(self) -> None:
+        """Puts a regulator together (regulator_node/bootstrap.py)."""
+        database, clock, own = self.database, self.clock, self.jurisdiction
+        view, log_changes = NetworkView(database), Changes()
+        await view.load()
+        log = RegisterLog(self.name, own, key_of(self.name))
+        await database.write(lambda transaction: log.create(transaction, clock()))
+        peer, nation = self.around.wire.peer(self.name), self.name == NATION
+        guard = OwnLogGuard(database, log, view, partial(peer, NATION))
+        witness = Witness(log, clock)
+        intake = Intake(log, feed_regions=nation)
+        servicers: list[tuple[Any, Any]] = [
+            (
+                intake_service_pb2_grpc.add_IntakeServiceServicer_to_server,
+                IntakeServicer(database, intake, own, view, clock, log_changes),
+            ),
+            (
+                follow_service_pb2_grpc.add_FollowServiceServicer_to_server,
+                FollowServicer(database, own, log_changes, view.changes),
+            ),
+            (
+                witness_service_pb2_grpc.add_WitnessServiceServicer_to_server,
+                WitnessServicer(database, own, witness, view, log_changes),
+            ),
+        ]
+        served = Served(self.life, view, clock, own, servicers, UNVALIDATED)
+        if not nation:
+            await guard.ask()
+        self.around.wire.serve(served)
+        review = Review(database, log, view.policy_at, clock, feed_regions=nation, on_change=log_changes.notify)
+        self.parts = RegulatorParts(review, log, view)
+        following = Following(database, view, peer, log_changes, clock)
+        if nation:
+            works: dict[str, Any] = {"provinces": partial(follow_provinces, following, witness)}
+        else:
+            works = {"nation": partial(follow_nation, following, witness), "own log": guard.ask_until_answered}
+        for name, work in works.items():
+            self.life.spawn(for_ever(name, work))
+
+
+@dataclass
+class ProviderParts:
+    """What a backend uses of a provider."""
+
+    accounts: Accounts
+
+
+class ProviderNode(Node):
+    """A provider.
+
+    Attributes:
+        use_ahead: by how much the clock is wrong that new filings are made by.
+    """
+
+    parts: ProviderParts | None
+
+    def __init__(self, name: str, surroundings: Surroundings, regulator: str) -> None:
+        super().__init__(name, surroundings)
+        self.regulator = regulator
+        self.use_ahead = timedelta()
+
+    def use_clock(self) -> datetime:
+        """Tells the time by which filings are made."""
+        return self.clock() + self.use_ahead
+
+    async def live(self) -> None:
+        """Puts a provider together (provider_node/bootstrap.py)."""
+        database, clock = self.database, self.clock
+        view = NetworkView(database)
+        await view.load()
+        standing = partial(read_standing, view, self.name)
+        measures = StoredMeasures()
+        gate = Gate(database, measures, LicenceReader(lambda: view.directory, partial(own_licence, standing)), clock)
+        await gate.load()
+        handlers: Mapping[str, Any] = {LABEL_DECISION: LabelDecisions(gate)}
+        link = RegulatorLink(
+            database,
+            view,
+            standing,
+            self.around.wire.peer(self.name),
+            key_of(self.name),
+            clock,
+            handlers,
+            Refusals(gate),
+        )
+        accounts = Accounts(database, BlindIndex(INDEX_KEY), standing, self.use_clock, link.wake, gate)
+        self.parts = ProviderParts(accounts)
+        self.life.spawn(for_ever("delivery", link.run))
