@@ -25,7 +25,7 @@ from shared.channel import Peer, translated
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
-from shared.delivery.worker import DeliveryWorker, RefusalListener, Route
+from shared.delivery.worker import MAX_ENTRIES, DeliveryWorker, RefusalListener, Route
 from shared.errors import Unavailable
 from shared.evidence.keys import SigningKey
 from shared.evidence.names import regulator_of
@@ -59,6 +59,7 @@ class RegulatorLink:
         clock: tells the time.
         handlers: of the kinds of directives beside decisions on filings.
         refusals: told of what the regulator refused.
+        max_entries: the most entries in a batch.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class RegulatorLink:
         clock: Clock,
         handlers: Mapping[str, DirectiveHandler] | None = None,
         refusals: RefusalListener | None = None,
+        *,
+        max_entries: int = MAX_ENTRIES,
     ) -> None:
         self._database = database
         self._view = view
@@ -80,6 +83,7 @@ class RegulatorLink:
         self._clock = clock
         self._handlers = handlers or {}
         self._refusals = refusals
+        self._max_entries = max_entries
         self._worker: DeliveryWorker | None = None
         self.refusal = ""
         """Why the regulator refuses to be followed, "REASON: message"; empty while it does not."""
@@ -167,6 +171,7 @@ class RegulatorLink:
             route,
             submit,
             self._clock,
+            max_entries=self._max_entries,
             refusals=self._refusals,
             withheld=lambda: withheld_now(self._standing, self._clock) if here else None,
         )

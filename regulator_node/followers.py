@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -61,6 +61,19 @@ class Following:
     peer: Callable[[str], Peer]
     log_changes: Changes
     clock: Clock
+
+
+@dataclass
+class _Handed:
+    """What a province was handed.
+
+    Attributes:
+        stored: set when a page of its log was stored, heartbeats included.
+        head: the head that it took cosigned last; empty where that is not known.
+    """
+
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+    head: bytes = b""
 
 
 async def follow_nation(following: Following, witness: Witness) -> None:
@@ -139,9 +152,11 @@ def provinces_to_follow(nodes: Mapping[str, directory_pb2.Node]) -> frozenset[st
 async def _follow_province(following: Following, witness: Witness, name: str) -> None:
     peer = following.peer(name)
     copy = LogCopy(following.database, jurisdiction_of(name), lambda: following.view.directory, following.clock)
-    stored = asyncio.Event()
+    handed = _Handed()
 
     async def open_log() -> Stream[follow_service_pb2.FollowLogResponse]:
+        # Who was away may have been put back to an earlier state, and have lost it.
+        handed.head = b""
         request = follow_service_pb2.FollowLogRequest(from_index=await copy.size())
         stream: Stream[follow_service_pb2.FollowLogResponse] = _stub(peer).FollowLog(request)
         return stream
@@ -149,48 +164,45 @@ async def _follow_province(following: Following, witness: Witness, name: str) ->
     async def store(page: follow_service_pb2.FollowLogResponse) -> None:
         if await copy.store(page):
             following.log_changes.notify()
-        stored.set()
+        handed.stored.set()
 
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(follow(f"log of {name}", open_log, store, on_error=copy.failed))
-            group.create_task(_hand_back_for_ever(following, witness, name, peer, stored))
+            group.create_task(_hand_back_for_ever(following, witness, name, peer, handed))
     finally:
         await peer.close()
 
 
-async def _hand_back_for_ever(
-    following: Following, witness: Witness, name: str, peer: Peer, stored: asyncio.Event
-) -> None:
+async def _hand_back_for_ever(following: Following, witness: Witness, name: str, peer: Peer, handed: _Handed) -> None:
     # Beside the stream and not in it: a province slow to answer does not delay its own replication.
-    handed = b""
     while True:
-        await stored.wait()
-        stored.clear()
+        await handed.stored.wait()
+        handed.stored.clear()
         try:
-            handed = await _hand_back(following, witness, name, peer, handed)
+            await _hand_back(following, witness, name, peer, handed)
         except FilingnetError as error:
             # The own storage counts: a full disk here must not end following any more than a province that is away.
             log.info("cosignature_not_taken", node=name, reason=error.reason)
 
 
-async def _hand_back(following: Following, witness: Witness, name: str, peer: Peer, handed: bytes) -> bytes:
-    """Cosigns the newest head of a province and hands it back, unless that was done; returns the head handed over last.
+async def _hand_back(following: Following, witness: Witness, name: str, peer: Peer, handed: _Handed) -> None:
+    """Cosigns the newest head of a province and hands it back, unless that was done.
 
     Raises:
         FilingnetError: it could not be kept here, or was not taken there.
     """
     note = await following.database.read(lambda transaction: witness.cosign(transaction, jurisdiction_of(name)))
     head = note.partition(b"\n\n")[0] if note else b""
-    if note is None or head == handed:
-        return handed
+    if note is None or head == handed.head:
+        return
     # Kept before it is handed over: receipts out of the copy show it too.
     size = Checkpoint.decode(parse_note(note).text).size
     await following.database.write(partial(_keep, jurisdiction_of(name), size, note))
     stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
     request = witness_service_pb2.SubmitCosignatureRequest(checkpoint=note)
     await translated(stub.SubmitCosignature(request, timeout=HAND_OVER_SECONDS))
-    return head
+    handed.head = head
 
 
 def _keep(jurisdiction: str, size: int, note: bytes, transaction: Transaction) -> None:

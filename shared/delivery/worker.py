@@ -242,10 +242,14 @@ class DeliveryWorker:
     def _read_rows(self, transaction: Transaction) -> list[_Row]:
         sizes = transaction.execute("SELECT final_size FROM destination WHERE name = ?", (self._route.destination,))
         self._cosigned = sizes[0][0] if sizes else 0
+        # What was queued again meanwhile lies behind the cursor and goes first, in the next round. What is withheld lies
+        # there as well, and is passed on purpose.
+        passed = self._cursor if self._withheld is None else 0
         rows = transaction.execute(
-            "SELECT sequence, account_id, entry FROM outbox WHERE destination = ? AND state = 0 AND sequence > ?"
-            " ORDER BY sequence LIMIT ?",
-            (self._route.destination, self._cursor, self._at_once),
+            "SELECT sequence, account_id, entry FROM outbox o WHERE destination = ? AND state = 0 AND sequence > ?"
+            f" AND NOT EXISTS (SELECT 1 FROM outbox e{transaction.by_index('outbox_account')} WHERE e.account_id = o.account_id AND e.sequence <= ?"
+            " AND e.destination = o.destination AND e.state = 0) ORDER BY sequence LIMIT ?",
+            (self._route.destination, self._cursor, passed, self._at_once),
         )
         return list(map(_Row._make, rows))
 

@@ -237,6 +237,29 @@ async def test_what_a_clock_ahead_had_made_can_be_sent_again_once_it_is_right(
     assert ([1, 1], 2) == (await states(database), await logged(register))
 
 
+async def test_what_is_sent_again_under_way_does_not_overtake(database: Database, register: Register) -> None:
+    """Promise 6: an account that is replayed while the worker is beyond its first entry is sent on in the next round."""
+    bad, other = made_up_filing(category="poetry"), made_up_filing(category="poetry")
+    await queue(database, bad, other, made_up_filing(bad.account_id, 2))
+    await worker_to(database, register).drain()
+    assert [3, 3, 2] == await states(database)
+    await database.write(lambda transaction: replay(transaction, other.account_id, NOW))
+    rounds: list[int] = []
+
+    async def submit(
+        request: intake_service_pb2.SubmitEntriesRequest, _: float
+    ) -> intake_service_pb2.SubmitEntriesResponse:
+        if not rounds:
+            await database.write(lambda transaction: replay(transaction, bad.account_id, NOW))
+        rounds.append(len(request.entries))
+        return await register.send(request)
+
+    worker = worker_to(database, register, submit)
+    while await worker.drain():
+        pass
+    assert ([1, 2], [3, 3, 2]) == (rounds, await states(database))
+
+
 async def test_what_is_withheld_waits_and_delays_nothing_else(database: Database, register: Register) -> None:
     """What may not be sent yet stays queued in its place, the status says why, and it follows once it may."""
     await queue(database, *(made_up_filing(display_name="留下") for _ in range(5)), made_up_filing())

@@ -88,12 +88,12 @@ class Checks:
             yield from self._provider_under_way(provider)
 
     def _region_under_way(self, province: RegulatorNode) -> Iterator[str]:
-        ((fed,),) = self._nation.disk.rows(
-            "SELECT COALESCE(MAX(position), 0) FROM region_feed WHERE region = ?", province.jurisdiction
+        fed = self._nation.disk.rows(
+            "SELECT DISTINCT jurisdiction, log_index FROM region_feed WHERE region = ?", province.jurisdiction
         )
-        ((heard,),) = province.disk.rows("SELECT COALESCE(MAX(cursor), 0) FROM follow_cursor WHERE name = 'region'")
-        if province is not self._nation and heard < fed:
-            yield f"{province.name} heard of {heard} of {fed} filings of its region"
+        heard = province.disk.rows("SELECT jurisdiction, log_index FROM foreign_receipt")
+        if set(heard) != set(fed):
+            yield f"{province.name} heard of {len(heard)} of {len(fed)} entries for its region"
 
     def _provider_under_way(self, provider: ProviderNode) -> Iterator[str]:
         ((queued,),) = provider.disk.rows("SELECT COUNT(*) FROM outbox WHERE state = 0")

@@ -205,8 +205,9 @@ class ProviderNode(Node):
 
     parts: ProviderParts | None
 
-    def __init__(self, name: str, surroundings: Surroundings, regulator: str) -> None:
+    def __init__(self, name: str, surroundings: Surroundings, regulator: str, max_entries: int) -> None:
         super().__init__(name, surroundings)
+        self._max_entries = max_entries
         self.regulator = regulator
         self.use_ahead = timedelta()
 
@@ -233,6 +234,7 @@ class ProviderNode(Node):
             clock,
             handlers,
             Refusals(gate),
+            max_entries=self._max_entries,
         )
         accounts = Accounts(database, BlindIndex(INDEX_KEY), standing, self.use_clock, link.wake, gate)
         self.parts = ProviderParts(accounts)

@@ -84,11 +84,11 @@ class OldDisk:
             self.broken.append(f"{node.name} was put back to an earlier state, and nobody knows")
             return False
         self.found = 1
+        if not await self._told_by_nation(node):
+            self.broken.append(f"{node.name} rewrote its log, and the nation says nothing of it")
         if reason == "LOG_BEHIND" and await self._recovered(node):
             self._checks.put_back.discard(node.name)
             return True
-        if not await self._told_by_nation(node):
-            self.broken.append(f"{node.name} rewrote its log, and the nation says nothing of it")
         if self._held(self._nation) != self._witnessed:
             self.broken.append(f"the nation took over what {node.name} rewrote")
         return False

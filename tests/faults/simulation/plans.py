@@ -36,6 +36,7 @@ class Plan:
         slowest: seconds of a slow message.
         skews: by how many seconds each clock is wrong.
         accidents: in order.
+        max_entries: in a batch, so that several are under way at once.
         put_back: the province whose disk is put back to an earlier image; empty for none.
     """
 
@@ -47,6 +48,7 @@ class Plan:
     slowest: float
     skews: dict[str, float]
     accidents: tuple[Accident, ...]
+    max_entries: int
     put_back: str
 
     @property
@@ -69,6 +71,7 @@ def plan_of(chance: random.Random) -> Plan:
         slowest=chance.choice((0.01, 0.1, 1.0)),
         skews={name: chance.choice((0.0, chance.uniform(-60, 60))) for name in nodes},
         accidents=_accidents(chance, nodes, seconds),
+        max_entries=chance.choice((1, 2, 3, 1000)),
         put_back=chance.choice(PROVINCES) if chance.random() < 0.1 else "",
     )
 

@@ -109,7 +109,7 @@ class _Run:
 
     def _make(self, name: str) -> Node:
         if name in PROVIDERS:
-            return ProviderNode(name, self._around, f"regulator/{PROVIDERS[name]}")
+            return ProviderNode(name, self._around, f"regulator/{PROVIDERS[name]}", self._plan.max_entries)
         return RegulatorNode(name, self._around)
 
     async def run(self) -> Outcome:
