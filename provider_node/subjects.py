@@ -300,6 +300,7 @@ class Subjects:
             )
 
             def work(transaction: Transaction) -> Subject:
+                transaction.lock(f"subject {reference.hex()}")
                 insert_subject(transaction, subject)
                 store_answer(transaction, request, reference, subject_to_plain(subject))
                 return subject
@@ -332,7 +333,13 @@ class Subjects:
             self._under_way.discard(reference)
 
     async def _settle(self, reference: bytes) -> None:
-        subject = await self._database.read(lambda transaction: find_subject(transaction, reference))
+        def work(transaction: Transaction) -> Subject | None:
+            transaction.lock(f"subject {reference.hex()}")
+            return find_subject(transaction, reference)
+
+        # As a write, and under the lock of every change: a change whose commit failed, or was not heard of, is stored or
+        # undone by then and for good. A read could still miss it, and what was stored would be shredded.
+        subject = await self._database.write(work)
         version = None if subject is None else subject.identity_version
         await self._vault.settle(reference, version, self._clock())
 

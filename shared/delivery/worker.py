@@ -245,9 +245,10 @@ class DeliveryWorker:
         # What was queued again meanwhile lies behind the cursor and goes first, in the next round. What is withheld lies
         # there as well, and is passed on purpose.
         passed = self._cursor if self._withheld is None else 0
+        earlier = f"outbox e {transaction.by_index('outbox_account')}"
         rows = transaction.execute(
             "SELECT sequence, account_id, entry FROM outbox o WHERE destination = ? AND state = 0 AND sequence > ?"
-            f" AND NOT EXISTS (SELECT 1 FROM outbox e{transaction.by_index('outbox_account')} WHERE e.account_id = o.account_id AND e.sequence <= ?"
+            f" AND NOT EXISTS (SELECT 1 FROM {earlier} WHERE e.account_id = o.account_id AND e.sequence <= ?"  # noqa: S608
             " AND e.destination = o.destination AND e.state = 0) ORDER BY sequence LIMIT ?",
             (self._route.destination, self._cursor, passed, self._at_once),
         )

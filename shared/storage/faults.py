@@ -65,7 +65,8 @@ def key_wrong() -> FilingnetError:
 def cannot_open() -> FilingnetError:
     """The file may not be used."""
     return FailedPrecondition(
-        "the database file cannot be opened for writing: check that its folder is there and belongs to this user",
+        "the database file or its journal cannot be opened for writing: check that its folder is there, belongs to this"
+        " user and has room",
         "STORAGE_CANNOT_OPEN",
     )
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -174,6 +175,7 @@ class Connection:
     def __init__(self, database: APSWDatabase) -> None:
         self._database = database
         self._open: tuple[apsw.Connection, apsw.Cursor] | None = None
+        self._in_doubt = False
 
     def cursor(self) -> apsw.Cursor:
         """Returns the cursor; opens the connection if need be."""
@@ -190,6 +192,43 @@ class Connection:
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         return self._open is not None and self._open[0].in_transaction
+
+    def commit(self) -> None:
+        """Commits what is open.
+
+        Raises:
+            apsw.Error: It is undone, also for whoever opens the file after a crash; or no later work is done until it is.
+        """
+        try:
+            self.cursor().execute("COMMIT")
+        except apsw.IOError:
+            self.give_up()
+            self._in_doubt = True
+            with suppress(apsw.Error):
+                self.settle_doubt()
+            raise
+
+    def settle_doubt(self) -> None:
+        """Makes sure that what a failed COMMIT left in the write-ahead log is never taken for committed.
+
+        Where the disk failed to make it last, the log holds the whole transaction all the same, and whoever recovers the
+        log would find it. The next commit is written over it: any will do, and this one changes nothing.
+
+        Raises:
+            apsw.Error: The disk still fails.
+        """
+        if not self._in_doubt:
+            return
+        cursor = self.cursor()
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+            ((version,),) = cursor.execute("PRAGMA user_version").fetchall()
+            cursor.execute(f"PRAGMA user_version = {version}")
+            cursor.execute("COMMIT")
+        except apsw.Error:
+            self.give_up()
+            raise
+        self._in_doubt = False
 
     def fault(self, error: BaseException) -> BaseException:
         """Turns an error of this connection into one of the catalogue."""
@@ -233,12 +272,13 @@ def commit_together(
         while work is not None:
             if not work.abandoned:
                 together.append(work)
+                connection.settle_doubt()
                 _run_in_group(connection, work)
             if len(together) == MOST_WORKS_TOGETHER or monotonic() > until:
                 break
             work = take_waiting()
         if connection.in_transaction:
-            connection.cursor().execute("COMMIT")
+            connection.commit()
     except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be told that the work was done
         if isinstance(error, apsw.BusyError):
             # Whoever waits behind would only wait as long again for the same process.

@@ -60,8 +60,12 @@ def sqlite_fault(error: BaseException, system_errno: int = 0) -> BaseException:
     """
     if not isinstance(error, apsw.Error):
         return error
-    if isinstance(error, apsw.IOError) and system_errno in _NO_ROOM:
-        return faults.full()
+    if isinstance(error, apsw.IOError | apsw.CantOpenError):
+        # A file beside the database, which a commit makes, may not be opened for want of room or for a failing disk.
+        if system_errno in _NO_ROOM:
+            return faults.full()
+        if system_errno == errno.EIO:
+            return faults.failing()
     for kinds, fault in _FAULTS:
         if isinstance(error, kinds):
             return fault()
