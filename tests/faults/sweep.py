@@ -156,11 +156,11 @@ class Sweep:
         """Every system call of the path, from its first step until it is closed, as one run without a fault makes them."""
         folder = self._copied()
         process = Process(work, self._path, folder)
-        threads = _heard(process, "ready")[1]
+        threads = heard(process, "ready")[1]
         with Strace(folder.with_suffix(".calls"), threads) as strace:
-            acknowledged, refused = _take(process)
+            acknowledged, refused = take(process)
             assert not refused
-            _close(process)
+            close(process)
         assert process.end() == 0
         self._judge(folder, run := Run(Fault(Point("", "", 0)), acknowledged=acknowledged))
         assert ([], []) == (run.lost, run.twice)
@@ -172,18 +172,18 @@ class Sweep:
         """Runs the path with a fault, and judges what is left."""
         folder = self._copied()
         process = Process(work, self._path, folder)
-        threads = _heard(process, "ready")[1]
+        threads = heard(process, "ready")[1]
         run = Run(fault)
         with Strace(folder.with_suffix(".calls"), threads, fault) as strace:
             try:
-                run.acknowledged, run.refusals = _take(process)
+                run.acknowledged, run.refusals = take(process)
                 if strace.fired:
                     strace.let_go()
                     if fault.killed_after:
                         process.kill()
                     else:
                         self._take_again(process, run)
-                _close(process)
+                close(process)
             except EOFError as death:
                 run.acknowledged.update(death.args[0])
         code = process.end()
@@ -195,7 +195,7 @@ class Sweep:
 
     def _take_again(self, process: Process, run: Run) -> None:
         """Once the fault is gone, the same process does all that it was asked for."""
-        again, refused = _take(process)
+        again, refused = take(process)
         assert not refused, f"refused although the fault is gone: {refused}"
         for step, answer in run.acknowledged.items():
             assert again[step] == answer, f"{step} was answered otherwise when it was asked again"
@@ -203,7 +203,7 @@ class Sweep:
 
     def _judge(self, folder: Path, run: Run) -> None:
         judging = Process(judge, self._path, folder, run.acknowledged)
-        _, run.lost, run.twice = _heard(judging, "judged")
+        _, run.lost, run.twice = heard(judging, "judged")
         assert judging.end() == 0
 
     def _copied(self) -> Path:
@@ -243,14 +243,14 @@ def swept(sweep: Sweep, faults: Iterable[Fault], *, to_the_end: bool) -> list[Ru
     return [run for run in runs if run.fired]
 
 
-def _heard(process: Process, word: str) -> tuple[Any, ...]:
+def heard(process: Process, word: str) -> tuple[Any, ...]:
     said = process.hear()
     assert said is not None
     assert said[0] == word, said
     return said
 
 
-def _take(process: Process) -> tuple[dict[str, Answer], list[str]]:
+def take(process: Process) -> tuple[dict[str, Answer], list[str]]:
     """Has the steps taken.
 
     Raises:
@@ -269,7 +269,7 @@ def _take(process: Process) -> tuple[dict[str, Answer], list[str]]:
     raise EOFError(acknowledged)
 
 
-def _close(process: Process) -> None:
+def close(process: Process) -> None:
     """Has it close, which may be where it dies."""
     try:
         process.tell("close")
