@@ -35,6 +35,8 @@ _BOTH: Final[Options] = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_timeout_ms", PING_ANSWER_MILLISECONDS),
+    # The same for the pings by which gRPC measures the way: one that is out keeps those of above from being sent.
+    ("grpc.http2.ping_timeout_ms", PING_ANSWER_MILLISECONDS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 ]
