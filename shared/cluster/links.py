@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from shared.cluster.names import NameServer, name_of_proxy
 from shared.cluster.proxy import Link, Proxy
 from shared.errors import NotFound
 
@@ -19,10 +20,17 @@ class Links:
 
     Args:
         places: gives, for a destination, the name of the node that it is and the host:port where it listens.
+        named: whether nodes look their proxies up by name.
+
+    Attributes:
+        names: the name server that they ask; nobody asks it where they are not named.
     """
 
-    def __init__(self, places: Callable[[str], tuple[str, str]]) -> None:
+    def __init__(self, places: Callable[[str], tuple[str, str]], *, named: bool = False) -> None:
         self._places = places
+        self._named = named
+        self._resolver = ""
+        self.names = NameServer()
         self._links: dict[tuple[str, str], Link] = {}
         self._proxies: dict[str, Proxy] = {}
 
@@ -37,7 +45,15 @@ class Links:
             proxy = Proxy(partial(self._route, name))
             await proxy.start()
             self._proxies[name] = proxy
-        return {"grpc_proxy": f"http://{proxy.address}", "no_grpc_proxy": ""}
+        return {"grpc_proxy": f"http://{await self._place_of(name, proxy)}", "no_grpc_proxy": ""}
+
+    async def _place_of(self, name: str, proxy: Proxy) -> str:
+        if not self._named:
+            return proxy.address
+        if not self._resolver:
+            self._resolver = await self.names.start()
+        # gRPC takes what is decoded here for a target of its own: a name, and the server to ask for it.
+        return f"dns:%2F%2F{self._resolver}%2F{name_of_proxy(name)}:{proxy.address.rpartition(':')[2]}"
 
     def link(self, caller: str, peer: str) -> Link:
         """Returns the link from one node to another; it is there before the first connection.
@@ -66,6 +82,7 @@ class Links:
         for proxy in self._proxies.values():
             await proxy.close()
         self._proxies.clear()
+        self.names.close()
 
     def _route(self, caller: str, destination: str) -> tuple[Link, str]:
         name, address = self._places(destination)

@@ -32,6 +32,7 @@ from shared.cluster.layout import (
     write_state,
 )
 from shared.cluster.links import Links
+from shared.cluster.names import name_of_proxy
 from shared.cluster.nodes import Node, ProviderNode, RegulatorNode
 from shared.cluster.ports import Ports
 from shared.cluster.proxy import Link
@@ -60,6 +61,7 @@ class Cluster:
         provinces: GB/T 2260 codes of the provincial regulators.
         providers: jurisdiction by identifier, e.g. {"wave": "330000"}.
         proxied: whether nodes call one another through proxies, so that links can be cut and counted.
+        named: whether nodes look their proxies up by name, so that `forget_name` can take it away.
         detached: whether nodes go on when this process ends.
         databases: database URLs by node name; the others keep a file.
         environment: added to every node's, e.g. {"FILINGNET_LOG_LEVEL": "debug"}.
@@ -75,6 +77,7 @@ class Cluster:
         provinces: Sequence[str] = DEFAULT_PROVINCES,
         providers: Mapping[str, str] = DEFAULT_PROVIDERS,
         proxied: bool = True,
+        named: bool = False,
         detached: bool = False,
         databases: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
@@ -89,7 +92,7 @@ class Cluster:
         self._given_environment = dict(environment or {})
         self._certificate_lifetime_hours = certificate_lifetime_hours
         self._ports = Ports()
-        self._links = Links(self._place) if proxied else None
+        self._links = Links(self._place, named=named) if proxied else None
         self._taps: list[Tap] = []
         self._left = False
         plans = read_state(folder.absolute())[0] if folder is not None else ()
@@ -308,6 +311,14 @@ class Cluster:
     def heal(self, first: str, second: str) -> None:
         """Lets two nodes talk again."""
         self._shape_both(first, second, Link.heal)
+
+    def forget_name(self, name: str, *, gone: bool = True) -> None:
+        """Lets a node's look-ups fail, or succeed again; in a cluster that was made with named=True."""
+        if self._links is None:
+            raise NotFound("nodes look nothing up: start the cluster with proxied=True, named=True", "NAME_UNKNOWN")
+        names = self._links.names
+        change = names.gone.add if gone else names.gone.discard
+        self._background.call(lambda: change(name_of_proxy(name)))
 
     async def tap(self, caller: str, peer: str) -> Tap:
         """Reads in clear what one node says to a regulator's network listener from now on, and what it is answered.

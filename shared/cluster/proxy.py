@@ -48,6 +48,15 @@ class Way:
     reset_after_bytes: int | None = None
 
 
+class _Connection:
+    """One connection under way: both of its ends, and whether its bytes pass."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.peer: asyncio.StreamWriter | None = None
+        self.flowing = _set_event()
+
+
 class Link:
     """What one node's connections to another go through, and what is done to them.
 
@@ -68,7 +77,8 @@ class Link:
         """How many connections were made through it, from the start."""
         self._cut = False
         self._diverted_to = ""
-        self._open: set[asyncio.StreamWriter] = set()
+        # In the order in which they were made.
+        self._open: dict[_Connection, None] = {}
 
     @property
     def bytes_carried(self) -> int:
@@ -112,8 +122,27 @@ class Link:
 
     def reset(self) -> None:
         """Resets every open connection. New ones are not concerned."""
-        for writer in list(self._open):
-            _abort(writer)
+        for connection in list(self._open):
+            for writer in (connection.writer, connection.peer):
+                if writer is not None:
+                    _abort(writer)
+
+    def strand(self) -> None:
+        """Leaves what is open on its way: its bytes pass no more, both ends are told nothing, and new connections pass."""
+        for connection in self._open:
+            connection.flowing.clear()
+
+    def abandon(self) -> None:
+        """Leaves every open connection half-open: the peer's end is gone, and its caller is told nothing, ever."""
+        self.strand()
+        for connection in self._open:
+            if connection.peer is not None:
+                _abort(connection.peer)
+
+    def arrive(self) -> None:
+        """Lets what was stranded arrive after all, that of the newest connection first."""
+        for connection in reversed(self._open):
+            connection.flowing.set()
 
     def divert(self, address: str) -> None:
         """Carries connections to another address from now on, open ones made anew.
@@ -141,36 +170,37 @@ class Link:
             answer: what to tell the node before the peer's own bytes.
         """
         self.connections += 1
-        self._open.add(writer)
-        peer: asyncio.StreamWriter | None = None
+        connection = _Connection(writer)
+        self._open[connection] = None
         try:
             if self._cut:
                 raise ConnectionResetError
             await self.back.flowing.wait()
-            peer_reader, peer = await _connect(self._diverted_to or target)
-            self._open.add(peer)
+            peer_reader, connection.peer = await _connect(self._diverted_to or target)
             writer.write(answer)
-            await self._pump_both(reader, writer, peer_reader, peer)
+            await self._pump_both(connection, reader, peer_reader, connection.peer)
         except OSError:
             _abort(writer)
         finally:
-            for each in (writer, peer):
+            del self._open[connection]
+            for each in (writer, connection.peer):
                 if each is not None:
-                    self._open.discard(each)
                     each.close()
 
     async def _pump_both(
         self,
+        connection: _Connection,
         reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
         peer_reader: asyncio.StreamReader,
         peer: asyncio.StreamWriter,
     ) -> None:
         async with asyncio.TaskGroup() as pumps:
-            pumps.create_task(self._pump(self.out, reader, peer))
-            pumps.create_task(self._pump(self.back, peer_reader, writer))
+            pumps.create_task(self._pump(self.out, connection.flowing, reader, peer))
+            pumps.create_task(self._pump(self.back, connection.flowing, peer_reader, connection.writer))
 
-    async def _pump(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, way: Way, flowing: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         # Two halves, so that a delay holds bytes back without holding up those behind them.
         chunks: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue(_QUEUED_CHUNKS)
         reading = asyncio.create_task(self._read(reader, chunks))
@@ -181,6 +211,7 @@ class Link:
                 if due > clock():
                     await asyncio.sleep(due - clock())
                 await way.flowing.wait()
+                await flowing.wait()
                 if chunk is None:
                     raise ConnectionResetError
                 if not chunk:
@@ -269,7 +300,9 @@ class Proxy:
             writer.close()
             return
         link, address = self._route(target)
-        await link.carry(reader, writer, address, answer)
+        # Cancelled when the proxy closes; Python 3.11 would call that an error of the connection.
+        with contextlib.suppress(asyncio.CancelledError):
+            await link.carry(reader, writer, address, answer)
 
 
 async def _requested_target(reader: asyncio.StreamReader) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,10 @@ from shared.trust.credentials import CA_FILE, IDENTITY_FILE
 
 _CHUNK_BYTES: Final = 65536
 _PROTOCOL: Final = ["h2"]
+_FRAME_HEADER_BYTES: Final = 9
+_GO_AWAY_HEAD: Final = b"\0\0\x08\x07\0" + bytes(4)
+LAST_STREAM: Final = 2**31 - 1
+"""Says that every call that was begun is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Tapped:
 
     out: bytearray = field(default_factory=bytearray)
     back: bytearray = field(default_factory=bytearray)
+    said: bytearray = field(default_factory=bytearray)
+    """What to say to the node that connects, as soon as no frame is under way."""
 
 
 class Tap:
@@ -53,6 +60,15 @@ class Tap:
         self._carrying: set[asyncio.Task[None]] = set()
         self.connections: list[Tapped] = []
         """Every connection that was made, in order."""
+
+    def go_away(self, last_stream: int = LAST_STREAM) -> None:
+        """Tells every node that is connected to go away, between two frames (RFC 9113, 6.8), as a server that ends does.
+
+        Args:
+            last_stream: the last call that is said to be looked at; those after it count as never begun.
+        """
+        for connection in self.connections:
+            connection.said.extend(_GO_AWAY_HEAD + struct.pack(">II", last_stream, 0))
 
     def carried(self) -> list[Carried]:
         """Returns what each connection carried so far, each direction by itself, with its frames put together."""
@@ -87,7 +103,7 @@ class Tap:
             self.connections.append(tapped := Tapped())
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(_pump(reader, peer, tapped.out))
-                pumps.create_task(_pump(peer_reader, writer, tapped.back))
+                pumps.create_task(_pump(peer_reader, writer, tapped.back, tapped.said))
         except* OSError:
             # One end is gone, or one of the two would not have the other; both are told by the end.
             pass
@@ -97,9 +113,26 @@ class Tap:
                     each.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray, said: bytearray | None = None
+) -> None:
+    left, head = 0, b""
     while chunk := await reader.read(_CHUNK_BYTES):
         kept += chunk
+        while chunk and said is not None:
+            if not left and not head and said:
+                writer.write(bytes(said))
+                said.clear()
+            if not left:
+                missing = _FRAME_HEADER_BYTES - len(head)
+                part, chunk = chunk[:missing], chunk[missing:]
+                head += part
+                if len(head) == _FRAME_HEADER_BYTES:
+                    left, head = int.from_bytes(head[:3], "big"), b""
+            else:
+                part, chunk = chunk[:left], chunk[left:]
+                left -= len(part)
+            writer.write(part)
         writer.write(chunk)
         await writer.drain()
     # TLS has no half of a connection: whoever closes ends both ways.

@@ -200,6 +200,46 @@ async def test_reset_mid_stream_passes_exactly_so_many_bytes(proxy: Proxy, link:
     writer.close()
 
 
+async def test_what_was_stranded_arrives_late_and_the_newest_first(proxy: Proxy, link: Link, echo: Echo) -> None:
+    """What was on its way when the network broke can arrive after all that was sent anew, in another order."""
+    lines = [await connect(proxy.address) for _ in range(2)]
+    for reader, writer in lines:
+        assert await ask(reader, writer, b"a") == b"A"
+    link.strand()
+    for (_, writer), text in zip(lines, (b"first", b"second"), strict=True):
+        writer.write(text)
+        writer.close()
+    reader, writer = await connect(proxy.address)
+    assert await ask(reader, writer, b"new") == b"NEW"
+    assert b"aanew" == echo.received
+    link.arrive()
+    async with asyncio.timeout(SECONDS):
+        while len(echo.received) < len(b"aanewsecondfirst"):
+            echo.arrived.clear()
+            await echo.arrived.wait()
+    assert b"aanewsecondfirst" == echo.received
+    writer.close()
+
+
+async def test_an_abandoned_connection_is_silent_for_ever(proxy: Proxy, link: Link, echo: Echo) -> None:
+    """A peer whose machine died says nothing of it: its caller has to notice by itself; a new connection is served."""
+    reader, writer = await connect(proxy.address)
+    assert await ask(reader, writer, b"a") == b"A"
+    link.abandon()
+    async with asyncio.timeout(SECONDS):
+        await echo.reset_seen.wait()
+    writer.write(b"b")
+    await others_talk(echo)
+    assert not reader.at_eof()
+    other_reader, other_writer = await connect(proxy.address)
+    assert await ask(other_reader, other_writer, b"c") == b"C"
+    assert b"b" not in echo.received
+    link.reset()
+    with pytest.raises(ConnectionResetError):
+        await ask(reader, writer, b"d")
+    other_writer.close()
+
+
 async def test_delay_keeps_the_order_and_holds_bytes_back(proxy: Proxy, link: Link) -> None:
     """Slow is not broken: what is delayed arrives whole, in order and not before its time."""
     clock = asyncio.get_running_loop().time
