@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -16,12 +13,11 @@ import pytest
 
 from shared.client.provider import FilingState, ProviderClient
 from shared.cluster.network import Cluster
-from shared.cluster.nodes import ProviderNode, RegulatorNode
+from shared.cluster.nodes import ProviderNode
 from shared.cluster.proxy import Link, Way
 from shared.cluster.tap import LAST_STREAM
-from shared.trust.credentials import CA_FILE
 from tests.e2e.filing_desk import entry_ids, file_account, filings_at, import_accounts, register
-from tests.faults.raw_http2 import PREFACE
+from tests.faults.loris import Loris
 from tests.tried import Tried
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
@@ -32,60 +28,12 @@ MOVING: Final = (WAVE, HARBOUR, STREAM)
 """The providers whose networks break in the tests; the link of the other one is half-open from the beginning."""
 NOTICED_SECONDS: Final = 60.0
 """Within which a dead connection is noticed."""
-CLIENT_HELLO: Final = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-"""How a TLS connection begins (RFC 8446, 4.1.2)."""
 
 
 @pytest.fixture(scope="module")
 def cluster(filing_cluster_factory: Callable[..., Cluster]) -> Cluster:
     """A province with four providers, which look their way up by name, in a time that can be moved."""
     return filing_cluster_factory(providers=dict.fromkeys((*MOVING, SILENT), "330000"), named=True, simulated_time=True)
-
-
-@dataclass
-class Loris:
-    """Many connections to a node that begin to speak and never come to the point."""
-
-    connections: list[socket.socket] = field(default_factory=list)
-
-    def open(self, node: RegulatorNode, count: int) -> None:
-        """Opens so many, of two kinds in turn: half a TLS handshake, and half of what HTTP/2 begins with."""
-        context = ssl.create_default_context(cafile=node.folder / "tls" / CA_FILE)
-        context.set_alpn_protocols(["h2"])
-        for number in range(count):
-            host, _, port = node.public_address.rpartition(":")
-            connection = socket.create_connection((host, int(port)))
-            self.connections.append(connection)
-            if number % 2:
-                connection.sendall(CLIENT_HELLO)
-            else:
-                self.connections[-1] = context.wrap_socket(connection, server_hostname=node.tls_name)
-                self.connections[-1].sendall(PREFACE[:9])
-
-    def wait_until_ended(self) -> int:
-        """Waits until the node ended every one of them; returns how many it ended."""
-        selector, ended = selectors.DefaultSelector(), 0
-        for connection in self.connections:
-            connection.setblocking(False)
-            selector.register(connection, selectors.EVENT_READ)
-        while len(selector.get_map()):
-            for key, _ in selector.select(timeout=60):
-                if _has_ended(key.fileobj):  # type: ignore[arg-type]
-                    selector.unregister(key.fileobj)
-                    ended += 1
-        selector.close()
-        return ended
-
-
-def _has_ended(connection: socket.socket) -> bool:
-    try:
-        while connection.recv(65_536):
-            pass
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 @pytest.fixture(scope="module")
