@@ -167,7 +167,7 @@ class CallChain:
 
         async def guarded_answer(raw: Any, context: grpc.aio.ServicerContext) -> bytes:
             async def serve() -> bytes:
-                return bytes(write(await behaviour(await requested(raw, context), context)))
+                return written(await behaviour(await requested(raw, context), context))
 
             return bytes(await self._guard(method, context, serve))
 

@@ -8,6 +8,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from shared.channel import local_channel, translated
@@ -125,3 +126,18 @@ async def test_a_half_request_ends_with_the_nodes_deadline(tmp_path: Path) -> No
         call = channel.stream_unary(GET_STATUS)()
         await call.done_writing()
         assert "MESSAGE_UNREADABLE" == (await refusal(call)).reason
+
+
+@pytest.mark.parametrize("open_to_network", [False, True])
+async def test_an_answer_kept_as_bytes_is_sent_as_it_is(tmp_path: Path, open_to_network: bool) -> None:
+    """Guards: a gate that keeps its answers as bytes answers by a network address as it does by its socket."""
+
+    async def kept() -> Any:
+        return node_service_pb2.GetStatusResponse(name="kept").SerializeToString()
+
+    async with (
+        local_server(tmp_path, NodeServicer(kept), open_to_network=open_to_network) as (_, address),
+        local_channel(address) as channel,
+    ):
+        answer = await status_stub(channel).GetStatus(node_service_pb2.GetStatusRequest(), timeout=30)
+    assert "kept" == answer.name
