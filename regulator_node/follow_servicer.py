@@ -1,12 +1,13 @@
 """Serves the streams that others follow: the log, directives, a region's filings, the nation's documents.
 
 Each stream reads what is stored after the follower's cursor, sends it, and waits for a change; when nothing happens it
-sends an empty page as a heartbeat. The caller's right is checked again before every page, so that a follower who is
-denied or whose certificate ended is out at the next one.
+sends an empty page as a heartbeat. The caller's right is checked again before every page and at every new directory, so that a
+follower who is denied is out at once, and one whose certificate ended at the next page.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -162,9 +163,28 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
             cursor = step.cursor
             if step.page is not None:
                 yield step.page
-            elif first or not await changes.wait(ticket, HEARTBEAT_SECONDS):
+            elif first or not await self._changed(context, ticket):
                 yield heartbeat(cursor)
             first = False
+
+    async def _changed(self, context: grpc.aio.ServicerContext, ticket: asyncio.Event) -> bool:
+        """Waits until what is followed changed, or it is time for a heartbeat; a new directory may end the stream."""
+        changed = asyncio.ensure_future(ticket.wait())
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                while not changed.done():
+                    directory = self._document_changes.ticket()
+                    recheck_caller(context)
+                    heard = asyncio.ensure_future(directory.wait())
+                    try:
+                        await asyncio.wait((changed, heard), return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        heard.cancel()
+        except TimeoutError:
+            return False
+        finally:
+            changed.cancel()
+        return True
 
 
 def _at(read: Callable[[Transaction, int], _Step[Page]], cursor: int, transaction: Transaction) -> _Step[Page]:
