@@ -8,7 +8,7 @@ CONTRACTS := $(shell find protos -name '*.proto')
 PYTHONS ?= python3 python3.13 python3.12 python3.11
 CHECKED := shared provider_node regulator_node benchmarks tests
 
-.PHONY: demo test check bench faults up down clean
+.PHONY: demo test check bench faults mutants up down clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
@@ -29,6 +29,10 @@ test: $(GENERATED)
 faults: $(GENERATED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --full-size --keep-figures
 	$(BIN)/python -m tests.promises
+
+# Changes the modules on which trust rests and sees that their tests notice; tests/mutants.md explains what survives.
+mutants: $(GENERATED)
+	$(BIN)/python -m tests.mutants
 
 bench: $(GENERATED)
 	$(BIN)/python -m benchmarks
