@@ -8,7 +8,7 @@ CONTRACTS := $(shell find protos -name '*.proto')
 PYTHONS ?= python3 python3.13 python3.12 python3.11
 CHECKED := shared provider_node regulator_node benchmarks tests
 
-.PHONY: demo test check bench faults mutants up down clean
+.PHONY: demo test check bench faults fuzz mutants up down clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
@@ -34,6 +34,11 @@ faults: $(GENERATED)
 mutants: $(GENERATED)
 	$(BIN)/python -m tests.mutants
 
+# Fuzzes every parser of bytes from outside, each for so many seconds; what was learned and what failed is in .fuzz/.
+FUZZ_SECONDS ?= 60
+fuzz: $(GENERATED)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
 bench: $(GENERATED)
 	$(BIN)/python -m benchmarks
 
@@ -52,7 +57,7 @@ check: $(GENERATED)
 clean:
 	if [ -d .network ] && [ -x $(BIN)/filing-cluster ]; then $(BIN)/filing-cluster down; fi
 	rm -rf $(VENV) .network shared/pb build dist *.egg-info
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment that works is kept, so that a changed line of pyproject.toml costs seconds.

@@ -29,21 +29,26 @@ def read_rows(file: Path) -> Iterator[ImportRow]:
         file: in UTF-8; "-" for stdin.
 
     Raises:
-        InvalidInput: IMPORT_FILE_WRONG, a column is missing.
+        InvalidInput: IMPORT_FILE_WRONG, a column is missing, or a line is no CSV in UTF-8.
         OSError: it cannot be read.
     """
     opened = nullcontext(sys.stdin) if str(file) == STDIN else file.open(encoding="utf-8-sig", newline="")
     with opened as lines:
         reader = csv.DictReader(lines)
-        _check_columns(reader.fieldnames or ())
-        for number, row in enumerate(reader, start=1):
-            yield ImportRow(
-                number=number,
-                subject_reference=_reference(row["subject_reference"]),
-                display_name=row["display_name"] or "",
-                category=row["category"] or "",
-                reviewed_time=_time(row["reviewed_time"]),
-            )
+        try:
+            _check_columns(reader.fieldnames or ())
+            for number, row in enumerate(reader, start=1):
+                yield ImportRow(
+                    number=number,
+                    subject_reference=_reference(row["subject_reference"]),
+                    display_name=row["display_name"] or "",
+                    category=row["category"] or "",
+                    reviewed_time=_time(row["reviewed_time"]),
+                )
+        except (csv.Error, UnicodeDecodeError):
+            mend = "write the file as CSV in UTF-8, and import it again: what is in is known"
+            violation = Violation(f"line {reader.line_num + 1}", "IMPORT_FILE_WRONG", mend)
+            raise InvalidInput("the file cannot be read any further", "IMPORT_FILE_WRONG", [violation]) from None
 
 
 def _check_columns(found: Collection[str]) -> None:

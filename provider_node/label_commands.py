@@ -252,16 +252,15 @@ def _licence(number: str, start: datetime | None, end: datetime | None) -> Subje
 
 
 def _read_profile(file: str) -> DutyProfile:
-    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     try:
-        read: dict[str, Any] = json.loads(text)
+        read: dict[str, Any] = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text("utf-8"))
         return DutyProfile(
             tuple(Duty(str(each["code"]), _time(each["in_force_time"])) for each in read["duties"]),
             int(read["staff"]),
             int(read["users"]),
             _time(read["counted_time"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         mend = "give JSON with duties (code and in_force_time each), staff, users and counted_time"
         violation = Violation("file", "PROFILE_UNREADABLE", mend)
         raise InvalidInput("the duty profile cannot be read", "PROFILE_UNREADABLE", [violation]) from error

@@ -13,11 +13,11 @@ from pathlib import Path
 import grpc
 import structlog
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from provider_node.settings import ProviderSettings
 from shared.errors import FailedPrecondition
+from shared.trust.certificate_requests import UNREADABLE
 from shared.trust.credentials import Credentials
 from shared.trust.key_files import read_private_file
 
@@ -47,7 +47,7 @@ def read_backend_ca(settings: ProviderSettings, network_cas: Sequence[str]) -> s
         text = path.read_text("ascii")
         found = x509.load_pem_x509_certificates(text.encode())
         authorities = [each for each in found if _is_authority(each)]
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+    except (OSError, *UNREADABLE) as error:
         message = f"the backends' CA {path} cannot be read ({type(error).__name__}): write its certificate there in PEM"
         raise FailedPrecondition(message, "BACKEND_CA_WRONG") from None
     if found != authorities:
@@ -112,7 +112,7 @@ def read_listen_certificate(settings: ProviderSettings) -> Pair:
         key_pem, chain_pem = read_private_file(key_path), path.read_bytes()
         key = load_pem_private_key(key_pem, password=None)
         fits = x509.load_pem_x509_certificates(chain_pem)[0].public_key() == key.public_key()
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (OSError, TypeError, *UNREADABLE) as error:
         message = (
             f"{path} or {key_path} cannot be read ({type(error).__name__}): write certificate and key there in PEM"
         )

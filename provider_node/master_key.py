@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import secrets
 import shlex
 import subprocess
@@ -23,6 +24,7 @@ from shared.errors import FailedPrecondition
 
 KEY_BYTES = 32
 COMMAND_TIMEOUT_SECONDS = 30
+_VERSION = re.compile("0*[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def parse_master_keys(text: str) -> MasterKeys:
             continue
         version, _, encoded = line.strip().partition(" ")
         secret = _decoded(encoded.strip())
-        if not version.isascii() or not version.isdigit() or int(version) < 1 or secret is None:
+        if _VERSION.fullmatch(version) is None or secret is None:
             raise _unusable(f"line {number} of the master key is not '<version> <base64url of 32 bytes>'")
         if int(version) in versions:
             raise _unusable(f"line {number} of the master key repeats a version")

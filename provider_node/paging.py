@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from typing import Final
@@ -12,6 +11,8 @@ from shared.errors import InvalidInput, Violation
 
 DEFAULT_PAGE_SIZE: Final = 100
 """Rows on a page where the caller asks for no number."""
+
+_NUMBERS: Final = 2**63
 
 Position = Sequence[int | str]
 """The sort key of the last row on a page."""
@@ -43,9 +44,9 @@ def position_of(of_list: str, token: str, first: Position) -> Position:
         return first
     try:
         read = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
+    except (ValueError, RecursionError):
         read = None
-    if not isinstance(read, list) or read[:1] != [of_list] or [type(each) for each in read[1:]] != [*map(type, first)]:
+    if not isinstance(read, list) or read[:1] != [of_list] or not _is_place(read[1:], first):
         mend = "send the token of the page before, for the same list and filter, or none for the first page"
         raise InvalidInput(
             "the page token does not belong to this list",
@@ -53,3 +54,10 @@ def position_of(of_list: str, token: str, first: Position) -> Position:
             [Violation("page_token", "PAGE_TOKEN_WRONG", mend)],
         )
     return read[1:]
+
+
+def _is_place(read: list[object], first: Position) -> bool:
+    """Tells whether a position has values of the right types that every database can look for."""
+    if [type(each) for each in read] != [*map(type, first)]:
+        return False
+    return all(abs(each) < _NUMBERS if isinstance(each, int) else str(each).isprintable() for each in read)

@@ -121,13 +121,12 @@ def _kind(text: str) -> SubjectKind:
 
 
 def _read_identity(file: str) -> PersonIdentity | OrganisationIdentity:
-    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     try:
-        values = json.loads(text)
+        values = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text("utf-8"))
         if "uscc" not in values:
             return _person(values)
         return OrganisationIdentity(str(values["organisation_name"]), str(values["uscc"]), _person(values["operator"]))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         mend = "give real_name, id_number and phone as JSON; for an organisation also organisation_name, uscc, operator"
         raise InvalidInput(
             "the identity cannot be read", "IDENTITY_FILE_WRONG", [Violation("file", "IDENTITY_FILE_WRONG", mend)]

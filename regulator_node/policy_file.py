@@ -122,6 +122,8 @@ def read_policy(text: str) -> Policy:
     """
     try:
         file = _PolicyFile.model_validate(tomllib.loads(text))
+        effective_time = file.effective_time.astimezone(datetime.UTC)
+        earliest_time = file.earliest_time.astimezone(datetime.UTC)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"the policy file is no TOML: {error}", "POLICY_FILE_WRONG") from error
     except ValidationError as error:
@@ -130,16 +132,19 @@ def read_policy(text: str) -> Policy:
             for each in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise InvalidInput("correct the policy file", "POLICY_FILE_WRONG", violations) from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        message = "the policy file holds a number, a time or a depth that nobody means"
+        raise InvalidInput(message, "POLICY_FILE_WRONG") from error
     return Policy(
         version=file.version,
-        effective_time=file.effective_time.astimezone(datetime.UTC),
+        effective_time=effective_time,
         categories=tuple(Term(**term.model_dump()) for term in file.categories),
         return_reasons=tuple(Term(**term.model_dump()) for term in file.return_reasons),
         periods=tuple(Period(**period.model_dump()) for period in file.periods),
         calendar_overrides=tuple(CalendarOverride(**each.model_dump()) for each in file.calendar_overrides),
         agreement=Agreement(file.agreement.version, file.agreement.baselines),
         provider_licence_classes=file.provider_licence_classes,
-        earliest_time=file.earliest_time.astimezone(datetime.UTC),
+        earliest_time=earliest_time,
         category_successors=tuple(CategorySuccessor(**each.model_dump()) for each in file.category_successors),
         routes=tuple(Route(**route.model_dump()) for route in file.routes),
         ladder=tuple(LadderStep(**step.model_dump()) for step in file.ladder),

@@ -30,17 +30,25 @@ def read_verdicts(path: Path) -> list[Verdict]:
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
-        missing = [column for column in REQUIRED if column not in (rows.fieldnames or ())]
-        if missing:
-            raise _refused([Violation("line 1", "COLUMN_MISSING", f"add the columns {', '.join(missing)}")])
-        verdicts: list[Verdict] = []
-        violations: list[Violation] = []
-        for row in rows:
-            try:
-                verdicts.append(_verdict(row))
-            except (ValueError, KeyError):
-                mend = "give provider, account_id, a whole number as revision, and accepted or returned as outcome"
-                violations.append(Violation(f"line {rows.line_num}", "VERDICT_WRONG", mend))
+        try:
+            return _verdicts(rows)
+        except (csv.Error, UnicodeDecodeError):
+            mend = "write the file as CSV in UTF-8"
+            raise _refused([Violation(f"line {rows.line_num + 1}", "VERDICT_WRONG", mend)]) from None
+
+
+def _verdicts(rows: csv.DictReader[str]) -> list[Verdict]:
+    missing = [column for column in REQUIRED if column not in (rows.fieldnames or ())]
+    if missing:
+        raise _refused([Violation("line 1", "COLUMN_MISSING", f"add the columns {', '.join(missing)}")])
+    verdicts: list[Verdict] = []
+    violations: list[Violation] = []
+    for row in rows:
+        try:
+            verdicts.append(_verdict(row))
+        except (ValueError, KeyError):
+            mend = "give provider, account_id, a whole number as revision, and accepted or returned as outcome"
+            violations.append(Violation(f"line {rows.line_num}", "VERDICT_WRONG", mend))
     if violations:
         raise _refused(violations)
     return verdicts

@@ -15,18 +15,20 @@ from datetime import datetime
 from typing import Final
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from shared.changes import Changes
 from shared.database import Database, Transaction
 from shared.errors import FailedPrecondition
 from shared.evidence.documents import verify_document
-from shared.evidence.hashing import ProofError
+from shared.evidence.hashing import ProofError, UnusableProof
 from shared.evidence.keyring import KeyRing
 from shared.mapping.policy import policy_from_wire
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
 from shared.provisions.policy import Policy, policy_at
 from shared.provisions.policy_succession import check_order
 from shared.trust.directory import Directory, check_succession
+from shared.validation import field_violations
 
 REFRESH_SECONDS: Final = 2.0
 """How often a process looks for documents that another process on the same database stored."""
@@ -93,11 +95,21 @@ class _Held:
     def verified(self, signed: evidence_pb2.SignedDocument) -> entry_pb2.Entry:
         """Verifies a document against the keys held; the first directory vouches for itself (see above)."""
         if self.directory is not None:
-            return verify_document(signed, self.directory.key_ring().lookup)
-        entry = entry_pb2.Entry.FromString(signed.entry)
+            return _sound(verify_document(signed, self.directory.key_ring().lookup))
+        try:
+            entry = entry_pb2.Entry.FromString(signed.entry)
+        except DecodeError as error:
+            raise UnusableProof("The first document is damaged; fetch it again.") from error
         if not entry.HasField("directory"):
             raise ProofError("The first document has to be a directory.")
-        return verify_document(signed, Directory.from_wire(entry.directory).key_ring().lookup)
+        return _sound(verify_document(signed, Directory.from_wire(entry.directory).key_ring().lookup))
+
+
+def _sound(entry: entry_pb2.Entry) -> entry_pb2.Entry:
+    """Returns a document of which a policy keeps its contract: the reading of its rules rests on that."""
+    for violation in field_violations(entry.policy) if entry.HasField("policy") else ():
+        raise ProofError(f"The policy breaks its contract: {violation.field}, {violation.rule}.")
+    return entry
 
 
 class NetworkView:

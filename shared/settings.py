@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
@@ -102,7 +101,7 @@ class NodeSettings(BaseSettings):
             return cls(folder=folder)  # type: ignore[call-arg]
         except ValidationError as error:
             raise _settings_wrong(f" in {folder / FILE_NAME}", error, os.environ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             message = f"{folder / FILE_NAME} is no TOML file: mend it or write it anew with init"
             raise FailedPrecondition(message, "SETTINGS_WRONG") from error
 

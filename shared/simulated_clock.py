@@ -9,7 +9,6 @@ connections, stays on the machine's time: OpenSSL knows no other.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,6 +19,9 @@ import structlog
 
 from shared.clock import Clock, system_clock
 from shared.errors import FailedPrecondition
+
+_MOST_SECONDS: Final = 100 * 366 * 86400
+"""A hundred years: beyond the calendar there is no time to tell."""
 
 LOOK_SECONDS: Final = 0.1
 """How often the file is looked at on behalf of those who sleep."""
@@ -99,7 +101,7 @@ def read_offset(path: Path) -> timedelta:
         seconds = float(path.read_text("ascii"))
     except (OSError, ValueError) as error:
         raise _wrong(path) from error
-    if not math.isfinite(seconds):
+    if not abs(seconds) <= _MOST_SECONDS:
         raise _wrong(path)
     return timedelta(seconds=seconds)
 

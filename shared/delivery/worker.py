@@ -248,7 +248,7 @@ class DeliveryWorker:
         earlier = f"outbox e {transaction.by_index('outbox_account')}"
         rows = transaction.execute(
             "SELECT sequence, account_id, entry FROM outbox o WHERE destination = ? AND state = 0 AND sequence > ?"
-            f" AND NOT EXISTS (SELECT 1 FROM {earlier} WHERE e.account_id = o.account_id AND e.sequence <= ?"  # noqa: S608
+            f" AND NOT EXISTS (SELECT 1 FROM {earlier} WHERE e.account_id = o.account_id AND e.sequence <= ?"
             " AND e.destination = o.destination AND e.state = 0) ORDER BY sequence LIMIT ?",
             (self._route.destination, self._cursor, passed, self._at_once),
         )

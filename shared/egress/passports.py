@@ -26,8 +26,15 @@ _SERIES: Final = (
     ("(?:E[A-HJ-NP-Za-hj-np-z]|[DPS]E|C[A-HJ-MP-Z])", 7),
     ("[HM]", 10),
 )
-_PASSPORT_START: Final = re.compile(rf"[CDEGHMPScdeghmps](?=[A-Za-z]?{JOIN}{{0,3}}[0-9])")
-_PASSPORTS: Final = tuple(
+_PASSPORT_START: Final = re.compile(rf"[CDEGHMPScdeghmps](?=(?:{JOIN}{{0,3}}[A-Za-z])?{JOIN}{{0,3}}[0-9])")
+# Two letters that stand apart from one another as well, as in a number that is spelt out.
+_SPELT: Final = (
+    re.compile(
+        rf"(?<![A-Za-z])(?<![A-Za-z]\.)(?:E{JOIN}{{1,3}}[A-HJ-NP-Z]|[DPS]{JOIN}{{1,3}}E|C{JOIN}{{1,3}}[A-HJ-MP-Z])"
+        rf"{JOIN}{{0,3}}{_digits(7)}"
+    ),
+)
+_PASSPORTS: Final = _SPELT + tuple(
     re.compile(pattern)
     for letters, count in _SERIES
     for pattern in (

@@ -194,7 +194,8 @@ class _Judgement:
         if self._as_json:
             print_json({"verdict": verdict, "reason": reason})
         else:
-            _print(f"{verdict.upper()}\n  {reason}")
+            _print(verdict.upper())
+            _print(f"  {reason}")
 
 
 _RECEIPT_LIMITS: Final = (
@@ -328,7 +329,9 @@ def _read(file: Path, most: int = -1) -> bytes:
 
 
 def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    # What a node wrote may hold line ends and escapes that would write a verdict of its own.
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in line)
+    sys.stdout.write(f"{shown}\n")
 
 
 def main() -> None:

@@ -138,7 +138,14 @@ def verify_disposal(data: bytes, key_lookup: KeyLookup) -> VerifiedDisposal:
     if not key.verifies(proof.signed.signature, DISPOSAL_PREFIX + proof.signed.certificate):
         raise ProofError("The node's signature does not hold for the certificate.")
     _check_tree(certificate, proof)
-    _check_records(certificate, records)
+    try:
+        _check_records(certificate, records)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, ProofError):
+            raise
+        raise UnusableProof(
+            "A time or the period in the certificate is none; no node of this network signs it."
+        ) from error
     return VerifiedDisposal(certificate, records, certificate_digest(proof.signed.certificate))
 
 
@@ -161,6 +168,7 @@ def _check_records(
     first, last = _nanos(certificate.first_ceased_time), _nanos(certificate.last_ceased_time)
     if any(not first <= _nanos(record.ceased_time) <= last for record in records):
         raise ProofError("A record ceased to matter outside of the time that the certificate states.")
+    certificate.first_ceased_time.ToDatetime(datetime.UTC)
     if last > _nanos(certificate.disposed_time):
         raise ProofError("The certificate states that a record was disposed of before it ceased to matter.")
     if _kept_until(certificate) > certificate.disposed_time.ToDatetime(datetime.UTC):

@@ -103,9 +103,9 @@ def verify_folder(folder: Path, keys: KeyRing) -> Findings:
 def _listed(folder: Path) -> set[str]:
     try:
         files = json.loads((folder / INDEX).read_bytes())["files"]
-        if not all(isinstance(name, str) and ".." not in Path(name).parts for name in files):
+        if not all(isinstance(name, str) and Path(name).parts and ".." not in Path(name).parts for name in files):
             raise ValueError
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnusableProof("The folder's index.json is damaged; export again.") from error
     return set(files)
 

@@ -9,7 +9,6 @@ The file is JSON, made to be read by people and compared by phone: one object wi
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -45,7 +44,7 @@ class KeyRing:
         """
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnusableProof("The key ring is not JSON; export it again from a node you trust.") from error
         nodes = document.get("nodes") if isinstance(document, dict) else None
         if not isinstance(nodes, list) or not nodes:
@@ -129,9 +128,10 @@ def _node_of(node: object) -> tuple[str, list[VerifyingKey]]:
     keys = []
     for text in public_keys:
         try:
-            keys.append(_key_of(base64.b64decode(text, validate=True), name))
-        except (TypeError, binascii.Error) as error:
+            public_bytes = base64.b64decode(text, validate=True)
+        except (TypeError, ValueError) as error:
             raise UnusableProof(f"A public key of {name} in the key ring is not base64; copy it again.") from error
+        keys.append(_key_of(public_bytes, name))
     return name, keys
 
 

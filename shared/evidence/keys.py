@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
@@ -106,7 +106,7 @@ class SigningKey:
             raise KeyFileError(f"Everyone can read the signing key {path.name}; run chmod 600 on it.")
         try:
             key = load_pem_private_key(path.read_bytes(), password=None)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise KeyFileError(f"{path.name} holds no readable private key; restore it from a backup.") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyFileError(f"{path.name} holds a key of another kind; a signing key is Ed25519.")

@@ -23,13 +23,14 @@ from typing import Final
 
 import grpc
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from shared.clock import Clock
 from shared.errors import InvalidInput, PermissionDenied, Unauthenticated, Unavailable
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.trust.callers import Caller, Role
+from shared.trust.certificate_requests import UNREADABLE
 from shared.trust.directory import Directory
 from shared.trust.names import Officer, name_of, parse_officer_name
 from shared.trust.tokens import is_token, token_hash
@@ -234,7 +235,7 @@ def _parse(pem: bytes) -> _Leaf | None:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
         name = name_of(uri)
-    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension, InvalidInput):
+    except (*UNREADABLE, x509.ExtensionNotFound, x509.DuplicateExtension, InvalidInput):
         return None
     officer = parse_officer_name(name)
     return _Leaf(name, officer, f"{certificate.serial_number:x}", certificate.not_valid_after_utc)
@@ -246,7 +247,7 @@ def _term(pem: bytes) -> tuple[str, datetime | None]:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         return f"{certificate.serial_number:x}", certificate.not_valid_after_utc
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return "", None
 
 
@@ -257,7 +258,7 @@ def _issuer_of(pem: bytes, ca_certificates: tuple[str, ...]) -> str:
     for ca_certificate in ca_certificates:
         try:
             leaf.verify_directly_issued_by(x509.load_pem_x509_certificate(ca_certificate.encode()))
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        except (*UNREADABLE, TypeError, InvalidSignature):
             continue
         return ca_certificate
     return ""

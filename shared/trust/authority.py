@@ -29,7 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.durable_files import PRIVATE, PUBLIC, write_file
 from shared.errors import FailedPrecondition, InvalidInput, Violation
-from shared.trust.certificate_requests import check_certificate_request
+from shared.trust.certificate_requests import UNREADABLE, check_certificate_request
 from shared.trust.key_files import read_private_file
 from shared.trust.names import TRUST_DOMAIN, officer_name, spiffe_id, tls_host
 
@@ -128,7 +128,7 @@ class Authority:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
         except FileNotFoundError:
             raise _damaged(path) from None
-        except ValueError as error:
+        except UNREADABLE as error:
             raise _damaged(path) from error
         if certificate.public_key() != key.public_key():
             raise _damaged(path)

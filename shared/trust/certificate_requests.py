@@ -20,6 +20,9 @@ from shared.trust.names import spiffe_id
 MAX_REQUEST_BYTES: Final = 8192
 """Longest request that is read, in bytes of PEM."""
 
+UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What is raised for a request or a certificate that cannot be read."""
+
 
 def certificate_request(name: str, tls_key: ec.EllipticCurvePrivateKey) -> str:
     """Makes a request for a certificate.
@@ -85,14 +88,14 @@ def _parse(csr_pem: str) -> x509.CertificateSigningRequest:
         if len(pem) > MAX_REQUEST_BYTES:
             raise _wrong("send a request of at most 8,192 bytes")
         return x509.load_pem_x509_csr(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise _wrong("send a PKCS #10 request in PEM") from error
 
 
 def _key(request: x509.CertificateSigningRequest) -> ec.EllipticCurvePublicKey:
     try:
         key = request.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise _wrong("use a P-256 key") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _wrong("use a P-256 key")
@@ -102,7 +105,7 @@ def _key(request: x509.CertificateSigningRequest) -> ec.EllipticCurvePublicKey:
 def _signature_holds(request: x509.CertificateSigningRequest) -> bool:
     try:
         return isinstance(request.signature_hash_algorithm, SHA256) and request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
 
 

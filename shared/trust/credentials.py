@@ -33,7 +33,7 @@ from shared.clock import Clock
 from shared.durable_files import PRIVATE, PUBLIC, write_file
 from shared.errors import FailedPrecondition, FilingnetError, InvalidInput
 from shared.trust.authority import CLOCK_SKEW
-from shared.trust.certificate_requests import certificate_request
+from shared.trust.certificate_requests import UNREADABLE, certificate_request
 from shared.trust.key_files import read_private_file
 from shared.trust.names import spiffe_id
 
@@ -131,7 +131,7 @@ class Credentials:
             if not isinstance(key, ec.EllipticCurvePrivateKey):
                 raise ValueError(path)
             _check_chain(chain, name, key)
-        except (ValueError, TypeError, UnsupportedAlgorithm, FileNotFoundError, InvalidInput) as error:
+        except (*UNREADABLE, TypeError, FileNotFoundError, InvalidInput) as error:
             message = f"{path} or {CA_FILE} beside it is damaged: restore both, or join anew with a token"
             raise FailedPrecondition(message, "CREDENTIALS_DAMAGED") from error
         return cls(folder, _Held(name, key, tuple(chain), tuple(cas)))
@@ -395,7 +395,7 @@ def _signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
 def _certificates(pems: str) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pems.encode("ascii")))
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise _wrong("it cannot be read") from error
 
 

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from shared.errors import InvalidInput, Violation
 from shared.evidence.names import is_jurisdiction, is_node_name
+from shared.trust.certificate_requests import UNREADABLE
 
 MAX_TOKEN_FILE_CHARACTERS: Final = 8192
 """Longest token file that is read."""
@@ -145,7 +146,7 @@ def _checksum(lines: list[str]) -> str:
 def _check(token: EnrolmentToken) -> None:
     try:
         x509.load_pem_x509_certificates(token.ca_certificate.encode())
-    except ValueError as error:
+    except UNREADABLE as error:
         raise _wrong() from error
     if (
         not is_node_name(token.node_name)
