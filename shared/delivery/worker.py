@@ -246,12 +246,12 @@ class DeliveryWorker:
         # there as well, and is passed on purpose.
         passed = self._cursor if self._withheld is None else 0
         earlier = f"outbox e {transaction.by_index('outbox_account')}"
-        rows = transaction.execute(
-            "SELECT sequence, account_id, entry FROM outbox o WHERE destination = ? AND state = 0 AND sequence > ?"
-            f" AND NOT EXISTS (SELECT 1 FROM {earlier} WHERE e.account_id = o.account_id AND e.sequence <= ?"
-            " AND e.destination = o.destination AND e.state = 0) ORDER BY sequence LIMIT ?",
-            (self._route.destination, self._cursor, passed, self._at_once),
+        unless = "e.account_id = o.account_id AND e.sequence <= ? AND e.destination = o.destination AND e.state = 0"
+        waiting = (
+            "SELECT sequence, account_id, entry FROM outbox o WHERE destination = ? AND state = 0 AND sequence > ?"  # noqa: S608
+            f" AND NOT EXISTS (SELECT 1 FROM {earlier} WHERE {unless}) ORDER BY sequence LIMIT ?"
         )
+        rows = transaction.execute(waiting, (self._route.destination, self._cursor, passed, self._at_once))
         return list(map(_Row._make, rows))
 
     async def _deliver(self, batch: _Batch) -> None:
