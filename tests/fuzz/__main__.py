@@ -7,11 +7,13 @@ run begins; one that failed is kept as well, and its way is shown.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
 import tempfile
 import traceback
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ _LINES_SHOWN = 40
 def main() -> int:
     """Runs the targets; returns 1 where one failed."""
     chosen = _arguments()
-    with instrumented():
+    # Each module that is instrumented would be told.
+    with instrumented(), redirect_stderr(io.StringIO()):
         from tests.fuzz.targets import all_targets
     with tempfile.TemporaryDirectory(prefix="fuzz-") as made:
         targets = all_targets(Path(made))
