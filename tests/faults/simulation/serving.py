@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 import grpc
 
+from shared.call_room import Bounds
 from shared.clock import Clock
 from shared.errors import PermissionDenied
-from shared.interceptors import Bounds, CallChain
+from shared.interceptors import CallChain
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.server import ENDLESS
@@ -53,8 +54,9 @@ class Served:
         self.life = life
         self.name = life.name
         authenticator = _ToldByTheWire(view, clock, jurisdiction)
+        bounds = Bounds(1000, 1000, deadline_seconds=60.0)
         chain = CallChain(
-            authenticator, METHODS, unvalidated=unvalidated, endless=ENDLESS, bounds=Bounds(1000, 1000, 60.0)
+            authenticator, METHODS, unvalidated=unvalidated, endless=ENDLESS, bounds=bounds, open_to_network=False
         )
         self._handlers: dict[str, grpc.RpcMethodHandler] = {}
         for add_to_server, servicer in servicers:
