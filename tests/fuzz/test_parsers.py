@@ -13,7 +13,7 @@ from tests.tried import Tried
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 1
-SECONDS_AT_FULL_SIZE = 30
+SECONDS_AT_FULL_SIZE = 20
 FEWEST_TARGETS = 50
 
 
