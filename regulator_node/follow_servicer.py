@@ -48,13 +48,23 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
         jurisdiction: this regulator's.
         log_changes: notified when the log grew.
         document_changes: notified when a document was installed.
+        heartbeat_seconds: after so long without a page an empty one is sent.
     """
 
-    def __init__(self, database: Database, jurisdiction: str, log_changes: Changes, document_changes: Changes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        jurisdiction: str,
+        log_changes: Changes,
+        document_changes: Changes,
+        *,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
         self._database = database
         self._jurisdiction = jurisdiction
         self._log_changes = log_changes
         self._document_changes = document_changes
+        self._heartbeat_seconds = heartbeat_seconds
 
     async def FollowLog(  # noqa: N802
         self, request: follow_service_pb2.FollowLogRequest, context: grpc.aio.ServicerContext
@@ -155,23 +165,25 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
         heartbeat: Callable[[int], Page],
     ) -> AsyncIterator[Page]:
         # The first page comes at once, empty if need be: the follower then knows that the peer is there.
-        first = True
+        now = asyncio.get_running_loop().time
+        due = now()
         while True:
             recheck_caller(context)
             ticket = changes.ticket()
             step = await self._database.read(partial(_at, read, cursor))
             cursor = step.cursor
-            if step.page is not None:
-                yield step.page
-            elif first or not await self._changed(context, ticket):
-                yield heartbeat(cursor)
-            first = False
+            # Counted from the last page: changes that are none of the follower's, however many, keep none from it.
+            if step.page is not None or now() >= due:
+                yield heartbeat(cursor) if step.page is None else step.page
+                due = now() + self._heartbeat_seconds
+            else:
+                await self._changed(context, ticket, due - now())
 
-    async def _changed(self, context: grpc.aio.ServicerContext, ticket: asyncio.Event) -> bool:
-        """Waits until what is followed changed, or it is time for a heartbeat; a new directory may end the stream."""
+    async def _changed(self, context: grpc.aio.ServicerContext, ticket: asyncio.Event, seconds: float) -> None:
+        """Waits until what is followed changed, or so many seconds; a new directory may end the stream."""
         changed = asyncio.ensure_future(ticket.wait())
         try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
+            async with asyncio.timeout(seconds):
                 while not changed.done():
                     directory = self._document_changes.ticket()
                     recheck_caller(context)
@@ -181,10 +193,10 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
                     finally:
                         heard.cancel()
         except TimeoutError:
-            return False
+            # It is time for a heartbeat.
+            return
         finally:
             changed.cancel()
-        return True
 
 
 def _at(read: Callable[[Transaction, int], _Step[Page]], cursor: int, transaction: Transaction) -> _Step[Page]:
