@@ -19,6 +19,7 @@ from shared.evidence.merkle import (
     inclusion_proof,
     leaf_hash,
     leaf_hashes_of,
+    node_hash,
     range_inclusion_proof,
     root_of,
     split_hashes,
@@ -140,6 +141,54 @@ def test_places_outside_are_refused(index: int, size: int) -> None:
     leaves = leaf_hashes_of(LEAVES)
     with pytest.raises(ProofError):
         verify_inclusion(leaves[5], index, size, inclusion_proof(leaves, 5), root_of(leaves))
+
+
+BEYOND = "negative or beyond 63 bits"
+
+
+def test_an_index_is_never_negative() -> None:
+    """Promise 3: -1 has the bits of the last leaf of a full tree, whose path would lead to the root."""
+    leaves = leaf_hashes_of(LEAVES)
+    with pytest.raises(ProofError, match=BEYOND):
+        verify_inclusion(leaves[7], -1, 8, inclusion_proof(leaves, 7), root_of(leaves))
+
+
+def test_the_largest_tree() -> None:
+    """Promise 3: a leaf of the largest tree is proven, and none of a tree that is larger by one."""
+    leaf, *siblings = (sha256(bytes([place])).digest() for place in range(64))
+    root = leaf
+    for sibling in siblings:
+        root = node_hash(root, sibling)
+    verify_inclusion(leaf, 0, MAX_TREE_SIZE, siblings, root)
+    with pytest.raises(ProofError, match=BEYOND):
+        verify_inclusion(leaf, 0, MAX_TREE_SIZE + 1, siblings, root)
+
+
+@pytest.mark.parametrize("sizes", [(-1, 8), (-2, -1), (5, MAX_TREE_SIZE + 1)], ids=str)
+def test_sizes_that_no_tree_has_are_refused(sizes: tuple[int, int]) -> None:
+    """Promise 4: no consistency is proven of a size that no tree has."""
+    leaves = leaf_hashes_of(LEAVES)
+    with pytest.raises(ProofError, match=BEYOND):
+        verify_consistency(*sizes, consistency_proof(leaves, 5), root_of(leaves[:5]), root_of(leaves))
+
+
+def test_bytes_never_move_from_one_hash_to_its_neighbour() -> None:
+    """Promise 3: two hashes of 33 and 31 bytes have the node of two of 32; whichever is odd, it is refused."""
+    left, right = leaf_hashes_of(LEAVES[:2])
+    root = root_of([left, right])
+    verify_inclusion(left, 0, 2, [right], root)
+    odd = [(left + right[:1], [right[1:]], root), (left, [right[:31]], root), (left[:31], [left[31:] + right], root)]
+    for leaf, proof, top in [*odd, (left, [right], root[:31]), (left, [right], root + b"\0")]:
+        with pytest.raises(ProofError, match="not 32 bytes"):
+            verify_inclusion(leaf, 0, 2, proof, top)
+    leaves = leaf_hashes_of(LEAVES)
+    proof, old_root, new_root = consistency_proof(leaves, 5), root_of(leaves[:5]), root_of(leaves)
+    for place in range(len(proof)):
+        with pytest.raises(ProofError, match="not 32 bytes"):
+            verify_consistency(5, 8, [*proof[:place], proof[place][:31], *proof[place + 1 :]], old_root, new_root)
+    for roots in ((old_root[:31], new_root), (old_root, new_root[:31])):
+        with pytest.raises(ProofError, match="not 32 bytes"):
+            verify_consistency(5, 8, proof, *roots)
 
 
 def test_shrinking_is_refused() -> None:
