@@ -178,7 +178,13 @@ def test_bytes_never_move_from_one_hash_to_its_neighbour() -> None:
     root = root_of([left, right])
     verify_inclusion(left, 0, 2, [right], root)
     odd = [(left + right[:1], [right[1:]], root), (left, [right[:31]], root), (left[:31], [left[31:] + right], root)]
-    for leaf, proof, top in [*odd, (left, [right], root[:31]), (left, [right], root + b"\0")]:
+    for leaf, proof, top in [
+        *odd,
+        (left[:31], [right], root),
+        (left + b"\0", [right], root),
+        (left, [right], root[:31]),
+        (left, [right], root + b"\0"),
+    ]:
         with pytest.raises(ProofError, match="not 32 bytes"):
             verify_inclusion(leaf, 0, 2, proof, top)
     leaves = leaf_hashes_of(LEAVES)
@@ -189,6 +195,37 @@ def test_bytes_never_move_from_one_hash_to_its_neighbour() -> None:
     for roots in ((old_root[:31], new_root), (old_root, new_root[:31])):
         with pytest.raises(ProofError, match="not 32 bytes"):
             verify_consistency(5, 8, proof, *roots)
+
+
+def test_a_path_is_exactly_as_long_as_the_tree_is_high() -> None:
+    """Promise 3: an index beyond the tree has the path of another leaf, and a longer path leads to a larger tree's root."""
+    leaves = leaf_hashes_of(LEAVES)
+    root, pair = root_of(leaves), root_of(leaves[:2])
+    with pytest.raises(ProofError, match="outside of the tree"):
+        verify_inclusion(leaves[0], 8, 8, inclusion_proof(leaves, 0), root)
+    with pytest.raises(ProofError, match="longer than"):
+        verify_inclusion(leaves[1], 0, 1, [leaves[0]], pair)
+    with pytest.raises(ProofError, match="shorter than"):
+        verify_inclusion(pair, 0, 8, inclusion_proof(leaves, 0)[1:], root)
+
+
+def test_a_consistency_proof_is_exactly_as_long_as_the_trees_are_high() -> None:
+    """Promise 4: one node more or fewer is named, whatever the roots are."""
+    leaves = leaf_hashes_of(LEAVES)
+    proof, old_root, new_root = consistency_proof(leaves, 5), root_of(leaves[:5]), root_of(leaves)
+    for wrong, why in (([*proof, old_root], "too long"), (proof[:-1], "too short"), ([], "is empty")):
+        with pytest.raises(ProofError, match=why):
+            verify_consistency(5, 8, wrong, old_root, new_root)
+    for size, root in ((0, EMPTY_ROOT), (8, new_root)):
+        with pytest.raises(ProofError, match="too long"):
+            verify_consistency(size, 8, [old_root], root, new_root)
+    for roots, why in (((new_root, new_root), "older root"), ((old_root, old_root), "newer root")):
+        with pytest.raises(ProofError, match=why):
+            verify_consistency(5, 8, proof, *roots)
+    with pytest.raises(ProofError, match="empty tree"):
+        verify_consistency(0, 8, [], old_root, new_root)
+    with pytest.raises(ProofError, match="different roots"):
+        verify_consistency(8, 8, [], old_root, new_root)
 
 
 def test_shrinking_is_refused() -> None:
