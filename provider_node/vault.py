@@ -222,6 +222,7 @@ def open_vault(folder: Path, masters: MasterKeys) -> Vault:
         Internal: STORAGE_CORRUPT, a file is damaged; and what else storage can do wrong.
     """
     lock = FolderLock(folder, "vault")
+    system_errno = 0
     try:
         files = open_keys(folder)
         try:
@@ -229,23 +230,24 @@ def open_vault(folder: Path, masters: MasterKeys) -> Vault:
             attach_vault(files, folder, derived_key(root, "vault file"))
             _rewrap(files, masters)
         except BaseException:
+            system_errno = files.system_errno
             files.close()
             raise
     except apsw.Error as error:
         lock.close()
-        raise _opening_fault(error, folder) from None
+        raise _opening_fault(error, folder, system_errno) from None
     except BaseException:
         lock.close()
         raise
     return Vault(VaultThread(files), masters, root, lock)
 
 
-def _opening_fault(error: apsw.Error, folder: Path) -> BaseException:
+def _opening_fault(error: apsw.Error, folder: Path, system_errno: int) -> BaseException:
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         # Which of two databases is meant has to be said: the node has another one.
         message = f"a file of the vault in {folder} is damaged: put keys.db and vault.db of one backup back"
         return Internal(message, "STORAGE_CORRUPT")
-    return sqlite_fault(error)
+    return sqlite_fault(error, system_errno)
 
 
 def _root(files: apsw.Connection, folder: Path, masters: MasterKeys) -> bytes:

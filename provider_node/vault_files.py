@@ -22,7 +22,7 @@ import apsw
 
 from shared.durable_files import make_folder
 from shared.errors import FailedPrecondition
-from shared.storage.sqlite_faults import sqlite_fault
+from shared.storage.sqlite_faults import sqlite_fault, system_fault
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -83,17 +83,23 @@ def attach_vault(connection: apsw.Connection, folder: Path, key: bytes) -> None:
 
 
 def _private(path: Path) -> apsw.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise system_fault(error) from None
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_TIMEOUT_MILLISECONDS)
     return connection
 
 
 def _set_up(connection: apsw.Connection, schema: str, tables: str) -> None:
-    for pragma in ("secure_delete=ON", "journal_mode=DELETE", "synchronous=EXTRA"):
-        connection.execute(f"PRAGMA {schema}.{pragma}")
-    connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute(tables)
+    try:
+        for pragma in ("secure_delete=ON", "journal_mode=DELETE", "synchronous=EXTRA"):
+            connection.execute(f"PRAGMA {schema}.{pragma}")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute(tables)
+    except (apsw.IOError, apsw.CantOpenError) as error:
+        raise sqlite_fault(error, connection.system_errno) from None
 
 
 class VaultThread:

@@ -13,6 +13,7 @@ from typing import Final
 
 from shared.durable_files import make_folder
 from shared.errors import FailedPrecondition
+from shared.storage.sqlite_faults import system_fault
 
 LOCK_FILE: Final = "lock"
 """Name of the lock file in the folder. It stays when the lock is let go."""
@@ -26,12 +27,16 @@ class FolderLock:
         what: What is in the folder, for the error's sentence, e.g. "vault".
 
     Raises:
-        FailedPrecondition: FOLDER_IN_USE, another process holds it.
+        FailedPrecondition: FOLDER_IN_USE, another process holds it; STORAGE_CANNOT_OPEN.
+        FilingnetError: STORAGE_FULL or STORAGE_FAILING.
     """
 
     def __init__(self, folder: Path, what: str) -> None:
-        make_folder(folder)
-        self._descriptor: int | None = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            make_folder(folder)
+            self._descriptor: int | None = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise system_fault(error) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -32,6 +32,13 @@ _FAULTS: Final[tuple[tuple[tuple[type[apsw.Error], ...], Callable[[], FilingnetE
 )
 
 
+def system_fault(error: OSError) -> FilingnetError:
+    """Turns what the operating system said of a file of the node's into an error of the catalogue."""
+    if error.errno in _NO_ROOM:
+        return faults.full()
+    return faults.failing() if error.errno == errno.EIO else faults.cannot_open()
+
+
 def check_version(version: str) -> None:
     """Refuses a SQLite that can lose data.
 

@@ -44,10 +44,11 @@ def open_sqlite(path: Path, migrations: Path, busy_seconds: float, key: bytes | 
         _migrate(database, migrations)
     except (apsw.Error, peewee.PeeweeException) as error:
         found = driver_error(error)
+        system_errno = 0 if database.is_closed() else database.connection().system_errno
         if key is not None and isinstance(found, apsw.NotADBError):
             # With a key there is no telling damage from another key.
             raise faults.key_wrong() from None
-        raise sqlite_fault(found) from None
+        raise sqlite_fault(found, system_errno) from None
     finally:
         database.close()
     return SqliteDatabase(path, busy_seconds, key)

@@ -83,6 +83,18 @@ class Registering:
 
 
 @dataclass
+class Starting(Registering):
+    """A provider and a register start for the first time: their files and tables are made."""
+
+    name: str = "first start"
+
+    async def lay(self, folder: Path) -> None:
+        """Keys, and nothing else."""
+        for name in ("provider", "regulator", "nation"):
+            key_of(folder, name)
+
+
+@dataclass
 class _Registered:
     provider: MadeUpProvider
     threads: Mapping[str, int]

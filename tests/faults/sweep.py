@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import shutil
+import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
@@ -26,6 +27,9 @@ LONGEST_SECONDS: Final = 60.0
 """What a process may take to say its next word; it is found hanging then, as a worker is whose thread died."""
 
 _PRELOADED: Final = ("pytest", "tests.faults.sweep", "tests.faults.provider_paths", "tests.faults.regulator_paths")
+Worker = Callable[..., Awaitable[None]]
+"""Runs in a process: takes its pipe, a path and a folder."""
+
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(list(_PRELOADED))
 
@@ -110,6 +114,19 @@ async def work(pipe: Connection, path: WritePath, folder: Path) -> None:
     pipe.send(("closed",))
 
 
+async def start(pipe: Connection, path: WritePath, folder: Path) -> None:
+    """Opens a path, takes its steps and closes it, whenever it is told to; what opens it is what is harmed."""
+    pipe.send(("ready", {"main": threading.get_native_id()}))
+    while pipe.recv() != "close":
+        try:
+            async with path.opened(folder) as opened:
+                await _take_steps(pipe, opened)
+        except FilingnetError as error:
+            pipe.send(("refused", "open", error.reason))
+        pipe.send(("rested",))
+    pipe.send(("closed",))
+
+
 async def _take_steps(pipe: Connection, opened: Opened) -> None:
     for name, step in opened.steps.items():
         try:
@@ -136,14 +153,16 @@ class Sweep:
     Args:
         path: the write path.
         folder: an empty folder to work in.
+        worker: what is harmed: `work`, or `start`.
 
     Attributes:
         name: of the path.
     """
 
-    def __init__(self, path: WritePath, folder: Path) -> None:
+    def __init__(self, path: WritePath, folder: Path, worker: Worker = work) -> None:
         self.name = path.name
         self._path = path
+        self._worker = worker
         self._folder = folder
         self._number = 0
         self._laid = folder / "laid"
@@ -155,7 +174,7 @@ class Sweep:
     def points(self) -> list[Point]:
         """Every system call of the path, from its first step until it is closed, as one run without a fault makes them."""
         folder = self._copied()
-        process = Process(work, self._path, folder)
+        process = Process(self._worker, self._path, folder)
         threads = heard(process, "ready")[1]
         with Strace(folder.with_suffix(".calls"), threads) as strace:
             acknowledged, refused = take(process)
@@ -171,7 +190,7 @@ class Sweep:
     def run(self, fault: Fault) -> Run:
         """Runs the path with a fault, and judges what is left."""
         folder = self._copied()
-        process = Process(work, self._path, folder)
+        process = Process(self._worker, self._path, folder)
         threads = heard(process, "ready")[1]
         run = Run(fault)
         with Strace(folder.with_suffix(".calls"), threads, fault) as strace:

@@ -224,7 +224,11 @@ async def made_up_provider(
     """A provider that joined a network; served again, it finds what it stored."""
     clock, woken = SetClock(now), list[bool]()
     vault = open_vault(folder / "vault", MASTERS)
-    database = open_database(url or sqlite_url(folder / "provider.db"), MIGRATIONS, key=vault.database_key)
+    try:
+        database = open_database(url or sqlite_url(folder / "provider.db"), MIGRATIONS, key=vault.database_key)
+    except BaseException:
+        await vault.close()
+        raise
     try:
         view = NetworkView(database)
         await view.load()
