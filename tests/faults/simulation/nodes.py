@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from provider_node.accounts import Accounts
 from provider_node.blind_index import BlindIndex
@@ -28,6 +28,7 @@ from regulator_node.review import Review
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
 from shared.changes import Changes
+from shared.errors import FilingnetError
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     follow_service_pb2_grpc,
@@ -41,6 +42,9 @@ from tests.faults.simulation.lives import Life
 from tests.faults.simulation.serving import Served
 from tests.faults.simulation.trace import Trace
 from tests.faults.simulation.wire import Wire
+
+AGAIN_SECONDS: Final = 1.0
+"""After which a node that could not start is started again."""
 
 INDEX_KEY = b"simulated blind index, 32 bytes."
 
@@ -87,14 +91,27 @@ class Node:
         """Tells the time as this node has it."""
         return BEGIN + timedelta(seconds=round(asyncio.get_running_loop().time(), 6)) + self.ahead
 
-    def start(self) -> asyncio.Task[Any]:
+    def start(self) -> None:
         """Begins a life."""
         assert not self.up
         self.lives += 1
         self.around.trace.note(f"{self.name} starts")
         self.life = Life(self.name, self.lives)
         self.database = SimulatedDatabase(self.disk, self.around.chance, self.life)
-        return self.life.spawn(self.live())
+        self.life.spawn(self._begin(self.life))
+
+    async def _begin(self, life: Life) -> None:
+        try:
+            await self.live()
+        except FilingnetError as error:
+            # The program ends and says why, on a full disk say; whoever runs it starts it again.
+            self.around.trace.note(f"{self.name} does not start: {error.reason}")
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._again, life)
+
+    def _again(self, life: Life) -> None:
+        if life.alive:
+            self.crash()
+            self.start()
 
     def crash(self) -> None:
         """Ends the life at this moment."""
