@@ -24,6 +24,7 @@ from provider_node import (
 from provider_node.commands import DataFolder
 from provider_node.settings import UNIX, ProviderSettings
 from shared import cli, telemetry
+from shared.alarm_commands import alarm_app
 from shared.trust.tokens import parse_token
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ measure_commands.mount(app)
 record_commands.mount(app)
 node_commands.mount(app)
 stopped_commands.mount(app)
+app.add_typer(alarm_app("provider-node", "wave"), name="alarm")
 
 
 @app.command(

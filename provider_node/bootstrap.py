@@ -44,6 +44,7 @@ from provider_node.status import StatusReader
 from provider_node.subject_servicer import SubjectServicer
 from provider_node.subjects import Subjects
 from provider_node.vault import Vault, open_vault
+from shared.alarms import Alarms
 from shared.clock import Clock, system_clock
 from shared.database import Database, open_database
 from shared.evidence.keys import SigningKey
@@ -164,6 +165,7 @@ class Provider:
         self._oversight = Oversight.of(
             parts.database, parts.vault, self._standing, parts.clock, self._gate, lambda: self._link.wake()
         )
+        self._alarms = Alarms(parts.settings.folder, parts.trust_clock)
         self._link = RegulatorLink(
             parts.database,
             parts.view,
@@ -171,6 +173,7 @@ class Provider:
             self.membership.peer,
             parts.key,
             parts.clock,
+            self._alarms,
             self._directive_handlers(),
             Refusals(self._gate),
         )
@@ -252,6 +255,7 @@ class Provider:
             lambda: parts.credentials.expire_time,
             lambda: self._link.refusal,
             parts.clock,
+            self._alarms,
         )
         on_network = not parts.settings.local_api.startswith(UNIX)
         server = NodeServer(authenticator, open_to_network=on_network, unvalidated=CHECKED_HERE)

@@ -6,20 +6,24 @@ the own regulator passes on. Each kind has a handler, which stores it. A page an
 transaction, and the cursor never goes back: pages that come twice, late or out of order change nothing. What is not
 proven is not stored, and is asked for again.
 
-A checkpoint that another regulator cosigned makes the filings below its size final.
+A checkpoint that another regulator cosigned makes the filings below its size final. One that contradicts the one that is
+held makes nothing final: an alarm is raised, and the directives of its page are taken all the same, for each is proven by
+itself and an order may be urgent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from provider_node.filing_decisions import FILING_DECISION, FilingDecisions
 from shared.database import Database, Transaction
 from shared.delivery.outbox import ensure_destination
+from shared.delivery.worker import nobody_told
 from shared.evidence.checkpoints import SignedHead, verify_head
+from shared.evidence.forks import Contradiction
 from shared.evidence.hashing import ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.names import is_node_name, regulator_of
@@ -60,6 +64,7 @@ class Directives:
         jurisdiction: the regulator's.
         key_ring: reads the keys of the newest directory.
         handlers: the kinds taken beside decisions on filings, by the field of the entry's body.
+        contradicted: told of a cosigned checkpoint that contradicts the one that is held.
     """
 
     def __init__(
@@ -69,7 +74,9 @@ class Directives:
         jurisdiction: str,
         key_ring: Callable[[], KeyRing],
         handlers: Mapping[str, DirectiveHandler] | None = None,
+        contradicted: Callable[[Contradiction], Awaitable[None]] = nobody_told,
     ) -> None:
+        self._contradicted = contradicted
         self._database = database
         self._provider = provider
         self._jurisdiction = jurisdiction
@@ -112,7 +119,7 @@ class Directives:
         directives: Mapping[str, Sequence[Directive]],
         head: SignedHead | None,
     ) -> None:
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> Contradiction | None:
             ensure_destination(transaction, self._regulator)
             for kind, some in directives.items():
                 self._handlers[kind].store(transaction, some)
@@ -120,14 +127,15 @@ class Directives:
                 "UPDATE destination SET directive_cursor = ? WHERE name = ? AND directive_cursor < ?",
                 (page.cursor, self._regulator, page.cursor),
             )
-            if head is not None:
-                self._store_head(transaction, head, page.cosigned_checkpoint)
+            return self._store_head(transaction, head, page.cosigned_checkpoint) if head is not None else None
 
         try:
-            await self._database.write(work)
+            found = await self._database.write(work)
         finally:
             for kind, some in directives.items():
                 self._handlers[kind].stored(some)
+        if found is not None:
+            await self._contradicted(found)
 
     def _verified(self, receipt: evidence_pb2.Receipt, keys: KeyRing) -> tuple[str, Directive]:
         data = receipt.SerializeToString(deterministic=True)
@@ -151,15 +159,19 @@ class Directives:
             raise ProofError("No other regulator cosigned the checkpoint that was sent as final.")
         return head
 
-    def _store_head(self, transaction: Transaction, head: SignedHead, note: bytes) -> None:
+    def _store_head(self, transaction: Transaction, head: SignedHead, note: bytes) -> Contradiction | None:
         ((size, held),) = transaction.execute(
             "SELECT final_size, cosigned_checkpoint FROM destination WHERE name = ?", (self._regulator,)
         )
         new = head.checkpoint
         if held is not None and new.size == size and parse_note(bytes(held)).text != new.encode():
-            raise ProofError("The regulator signed two different logs of one size: keep both checkpoints.")
+            return Contradiction("The regulator signed two different logs of one size.", bytes(held), note)
+        if held is not None and new.size < size:
+            message = "The regulator's cosigned log is smaller than it was: it was put back to an earlier state."
+            return Contradiction(message, bytes(held), note)
         if new.size > size:
             transaction.execute(
                 "UPDATE destination SET final_size = ?, cosigned_checkpoint = ? WHERE name = ?",
                 (new.size, note, self._regulator),
             )
+        return None

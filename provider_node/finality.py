@@ -19,8 +19,10 @@ import structlog
 
 from provider_node.directives import REGULATOR
 from shared.database import Database, Transaction
+from shared.delivery.worker import nobody_told
 from shared.errors import FilingnetError
 from shared.evidence.checkpoints import SignedHead, verify_head
+from shared.evidence.forks import Contradiction
 from shared.evidence.grown_trees import GrownTree
 from shared.evidence.hashing import ProofError, split_hashes
 from shared.evidence.keyring import KeyRing
@@ -40,11 +42,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run that was acknowledged: the log before it, and its leaf hashes."""
+    """A run that was acknowledged: the log before it, its leaf hashes, and the signed checkpoint at its end."""
 
     first_index: int
     before: CompactRange
     leaf_hashes: Sequence[bytes]
+    checkpoint: bytes
 
     @property
     def end(self) -> int:
@@ -59,6 +62,7 @@ class FinalityProofs:
         jurisdiction: the regulator's.
         key_ring: reads the keys of the newest directory.
         monotonic: tells seconds that pass, whatever the clock is set to.
+        contradicted: told when what was cosigned is not what was acknowledged.
     """
 
     def __init__(
@@ -67,7 +71,10 @@ class FinalityProofs:
         jurisdiction: str,
         key_ring: Callable[[], KeyRing],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        contradicted: Callable[[Contradiction], Awaitable[None]] = nobody_told,
     ) -> None:
+        self._contradicted = contradicted
         self._database = database
         self._jurisdiction = jurisdiction
         self._regulator = regulator_of(jurisdiction)
@@ -92,6 +99,8 @@ class FinalityProofs:
             try:
                 while await self.fetch_page(ask):
                     pass
+            except Contradiction as error:
+                await self._contradicted(error)
             except (FilingnetError, ProofError) as error:
                 log.info("finality_not_proven", regulator=self._regulator, reason=str(error))
 
@@ -119,7 +128,8 @@ class FinalityProofs:
         for run, beyond in zip(runs, answer.beyond, strict=True):
             tree = GrownTree(run.before, run.leaf_hashes, split_hashes(beyond.hashes), head.checkpoint.size)
             if tree.root() != head.checkpoint.root:
-                raise ProofError("What was cosigned is not the log that was acknowledged: keep both checkpoints.")
+                message = "What was cosigned is not the log that was acknowledged: keep both checkpoints."
+                raise Contradiction(message, run.checkpoint, answer.checkpoint)
         rows = [
             (self._regulator, run.first_index, head.checkpoint.size, answer.checkpoint, beyond.hashes)
             for run, beyond in zip(runs, answer.beyond, strict=True)
@@ -150,7 +160,8 @@ class FinalityProofs:
 
 def _run_of(acknowledgement: bytes) -> _Run:
     run = evidence_pb2.Acknowledgement.FromString(acknowledgement)
-    return _Run(run.first_index, CompactRange.from_bytes(run.first_index, run.before), split_hashes(run.leaf_hashes))
+    before = CompactRange.from_bytes(run.first_index, run.before)
+    return _Run(run.first_index, before, split_hashes(run.leaf_hashes), run.checkpoint)
 
 
 def _insert(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> None:

@@ -21,14 +21,17 @@ from provider_node.directives import DirectiveHandler, Directives
 from provider_node.finality import FinalityProofs
 from provider_node.standing import ReadStanding, Standing
 from provider_node.withheld import withheld_now
+from shared.alarms import Alarms
 from shared.channel import Peer, translated
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
 from shared.delivery.worker import MAX_ENTRIES, DeliveryWorker, RefusalListener, Route
 from shared.errors import Unavailable
+from shared.evidence.forks import Contradiction
 from shared.evidence.keys import SigningKey
 from shared.evidence.names import regulator_of
+from shared.log_watch import LogWatch, Sighting
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     follow_service_pb2,
@@ -38,6 +41,7 @@ from shared.pb.filingnet.network.v1 import (
     witness_service_pb2,
     witness_service_pb2_grpc,
 )
+from shared.range_roots import read_roots
 from shared.trust.names import NATION, jurisdiction_of
 from shared.upkeep import for_ever
 
@@ -57,6 +61,7 @@ class RegulatorLink:
         peer: opens the channel to a node of the directory.
         key: signs batches.
         clock: tells the time.
+        alarms: of this node.
         handlers: of the kinds of directives beside decisions on filings.
         refusals: told of what the regulator refused.
         max_entries: the most entries in a batch.
@@ -70,6 +75,7 @@ class RegulatorLink:
         peer: Callable[[str], Peer],
         key: SigningKey,
         clock: Clock,
+        alarms: Alarms,
         handlers: Mapping[str, DirectiveHandler] | None = None,
         refusals: RefusalListener | None = None,
         *,
@@ -81,6 +87,7 @@ class RegulatorLink:
         self._peer = peer
         self._key = key
         self._clock = clock
+        self._watch = LogWatch(view.key_ring, alarms)
         self._handlers = handlers or {}
         self._refusals = refusals
         self._max_entries = max_entries
@@ -174,19 +181,36 @@ class RegulatorLink:
             max_entries=self._max_entries,
             refusals=self._refusals,
             withheld=lambda: withheld_now(self._standing, self._clock) if here else None,
+            contradicted=partial(self._contradicted, jurisdiction, peer),
         )
 
     async def _hear(self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker) -> None:
         """Hears what a regulator says of what was filed with it: directives, and proofs that filings are final."""
-        finality = FinalityProofs(self._database, jurisdiction, self._view.key_ring)
+        finality = FinalityProofs(
+            self._database,
+            jurisdiction,
+            self._view.key_ring,
+            contradicted=partial(self._contradicted, jurisdiction, peer),
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_directives(standing, jurisdiction, peer, worker, finality))
             group.create_task(for_ever("proofs of finality", partial(finality.run, partial(_ask_for_proofs, peer))))
 
+    async def _contradicted(self, jurisdiction: str, peer: Peer, error: Contradiction) -> None:
+        met = Sighting(jurisdiction, error.held, error.shown, str(error), error.kept)
+        await self._watch.judge(met, read_shown=partial(read_roots, peer))
+
     async def _follow_directives(
         self, standing: Standing, jurisdiction: str, peer: Peer, worker: DeliveryWorker, finality: FinalityProofs
     ) -> None:
-        directives = Directives(self._database, standing.name, jurisdiction, self._view.key_ring, self._handlers)
+        directives = Directives(
+            self._database,
+            standing.name,
+            jurisdiction,
+            self._view.key_ring,
+            self._handlers,
+            partial(self._contradicted, jurisdiction, peer),
+        )
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
 
         async def open_stream() -> Stream[follow_service_pb2.FollowDirectivesResponse]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from provider_node.licence_watch import licence_warning, renewal_due
 from provider_node.standing import ReadStanding, Standing
+from shared.alarms import Alarms
 from shared.clock import Clock
 from shared.database import Database, Transaction
 from shared.delivery.outbox import DestinationStatus, destination_statuses
@@ -20,6 +21,10 @@ from shared.provisions.licences import Licence
 from shared.simulated_clock import simulated_time
 
 NODE_DENIED: Final = "NODE_DENIED"
+
+MOST_WARNINGS: Final = 10
+MOST_CHARACTERS: Final = 300
+"""What the contract has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class StatusReader:
         certificate_expire_time: reads when its certificate ends.
         refusal: reads why its regulator refuses to be followed, "REASON: message"; empty where it does not.
         clock: tells the time.
+        alarms: what the node found wrong with a regulator's log.
     """
 
     def __init__(
@@ -70,7 +76,9 @@ class StatusReader:
         certificate_expire_time: Callable[[], datetime],
         refusal: Callable[[], str],
         clock: Clock,
+        alarms: Alarms,
     ) -> None:
+        self._alarms = alarms
         self._refusal = refusal
         self._database = database
         self._view = view
@@ -101,8 +109,14 @@ class StatusReader:
             licence_renewal_due=renewal_due(standing, self._clock()),
             simulated_time=simulated_time(self._clock),
             state=standing.state,
-            warnings=warnings(standing, self._refusal(), self._clock()),
+            warnings=[*warnings(standing, self._refusal(), self._clock()), *self._alarmed()][:MOST_WARNINGS],
         )
+
+    def _alarmed(self) -> list[Violation]:
+        return [
+            Violation(f"log.{alarm.jurisdiction}", alarm.reason, alarm.mend[:MOST_CHARACTERS])
+            for alarm in self._alarms.open()
+        ]
 
 
 def warnings(standing: Standing, refusal: str, now: datetime) -> list[Violation]:

@@ -24,6 +24,7 @@ from regulator_node import (
     commands_trust,
 )
 from shared import cli, telemetry
+from shared.alarm_commands import alarm_app
 from shared.errors import InvalidInput
 from shared.event_engine import keep_event_engine
 from shared.evidence.names import NATION, regulator_of
@@ -141,6 +142,7 @@ commands_fsck.mount(app)
 app.add_typer(commands_filings.filings_app, name="filings")
 app.add_typer(commands_labels.labels_app, name="labels")
 app.add_typer(commands_log.log_app, name="log")
+app.add_typer(alarm_app("regulator-node", "zhejiang"), name="alarm")
 commands_cases.mount(app, commands_network.audit_app)
 app.add_typer(commands_records.records_app, name="records")
 app.add_typer(commands_labels.public_app, name="public")

@@ -26,6 +26,7 @@ from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog
 from regulator_node.log_servicer import LogServicer
+from regulator_node.log_watch import RegulatorWatch
 from regulator_node.nation_parts import make_office
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
@@ -43,6 +44,7 @@ from regulator_node.trust_servicer import SERVICE as TRUST_SERVICE
 from regulator_node.trust_servicer import TrustServicer
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
+from shared.alarms import Alarms
 from shared.changes import Changes
 from shared.clock import Clock, system_clock
 from shared.database import Database, Transaction, open_database
@@ -161,7 +163,10 @@ class Regulator:
         self._parts = parts
         self.membership = Membership(parts.view, parts.credentials)
         self._office = make_office(parts, parts.authority) if parts.authority is not None else None
-        self._guard = OwnLogGuard(parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION))
+        self._alarms = Alarms(parts.settings.folder, parts.trust_clock)
+        self._guard = OwnLogGuard(
+            parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION), self._alarms
+        )
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
@@ -247,7 +252,7 @@ class Regulator:
         )
         server.add(
             witness_service_pb2_grpc.add_WitnessServiceServicer_to_server,
-            WitnessServicer(parts.database, jurisdiction, self._witness, parts.view, parts.log_changes),
+            WitnessServicer(parts.database, jurisdiction, self._witness, parts.view, parts.log_changes, self._guard),
         )
         if self._office is not None:
             server.add(
@@ -328,11 +333,13 @@ class Regulator:
             register_log=parts.register_log,
             credentials=parts.credentials,
             clock=parts.clock,
+            alarms=self._alarms,
         )
 
     def _upkeep(self) -> dict[str, Callable[[], Awaitable[object]]]:
         parts = self._parts
-        following = Following(parts.database, parts.view, self.membership.peer, parts.log_changes, parts.clock)
+        watch = RegulatorWatch(parts.database, parts.view, self._alarms)
+        following = Following(parts.database, parts.view, self.membership.peer, parts.log_changes, parts.clock, watch)
         upkeep: dict[str, Callable[[], Awaitable[object]]] = {
             "certificate": partial(parts.credentials.renew_for_ever, self._renew, parts.trust_clock),
             "trusted CAs": self.membership.trust_for_ever,
@@ -350,7 +357,7 @@ class Regulator:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:
             upkeep["nation"] = partial(follow_nation, following, self._witness)
-            upkeep["own log"] = self._guard.ask_until_answered
+            upkeep["own log"] = self._guard.ask_for_ever
         return upkeep
 
     async def _renew(self, certificate_request: str) -> str:

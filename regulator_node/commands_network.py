@@ -92,7 +92,7 @@ def status(access: Access, as_json: AsJson = False) -> None:
         return
     fields = dataclasses.asdict(state)
     replicas = fields.pop("replicas")
-    del fields["checkpoint"]
+    del fields["checkpoint"], fields["alarms"]
     if state.simulated_time is None:
         del fields["simulated_time"]
     cli.print_rows(
@@ -103,6 +103,8 @@ def status(access: Access, as_json: AsJson = False) -> None:
     if replicas:
         typer.echo()
         cli.print_rows(replicas, columns=REPLICA_COLUMNS, as_json=False)
+    for alarm in state.alarms:
+        typer.echo(f"ALARM {alarm.rule}: {alarm.mend}")
 
 
 @token_app.command(

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 import grpc
 
 from regulator_node.directive_feed import read_directives
-from regulator_node.log import filed_time_of, log_size, read_receipt, read_runs
+from regulator_node.log import filed_time_of, read_log, read_receipt, read_runs
 from regulator_node.witness import read_cosigned
 from shared.changes import Changes
 from shared.database import Database, Transaction
@@ -70,19 +70,21 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
         self, request: follow_service_pb2.FollowLogRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[follow_service_pb2.FollowLogResponse]:
         """Streams this regulator's log."""
-        told = {"size": 0}
+        told = follow_service_pb2.FollowLogResponse()
 
         def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowLogResponse]:
+            # The head first: with PostgreSQL the log may grow in between, and what a head covers has to be there.
+            head_size, checkpoint = read_log(transaction, self._jurisdiction)
             runs = read_runs(transaction, self._jurisdiction, cursor, MAX_RUNS, MAX_PAGE_BYTES)
-            page = follow_service_pb2.FollowLogResponse(runs=runs, head_size=log_size(transaction, self._jurisdiction))
+            page = follow_service_pb2.FollowLogResponse(runs=runs, head_size=head_size, checkpoint=checkpoint)
             end = runs[-1].first_index + len(runs[-1].entries) if runs else cursor
-            told["size"] = page.head_size
+            told.head_size, told.checkpoint = head_size, checkpoint
             return _Step(end, page if runs else None)
 
         def heartbeat(cursor: int) -> follow_service_pb2.FollowLogResponse:
-            # The true size, not the follower's: a log that lost entries is known by it before it has grown again.
+            # The true head, not the follower's: a log that was changed is known by it before it has grown again.
             del cursor
-            return follow_service_pb2.FollowLogResponse(head_size=told["size"])
+            return told
 
         async for page in self._stream(context, self._log_changes, request.from_index, read, heartbeat):
             yield page

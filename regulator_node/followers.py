@@ -16,6 +16,7 @@ from functools import partial
 
 import structlog
 
+from regulator_node.log_watch import RegulatorWatch
 from regulator_node.nation_witness import witness_nation
 from regulator_node.replication import LogCopy, RegionCopy
 from regulator_node.witness import Witness, keep_cosigned
@@ -26,6 +27,7 @@ from shared.database import Database, Transaction
 from shared.delivery.follow import Stream, follow
 from shared.errors import FilingnetError
 from shared.evidence.checkpoints import Checkpoint
+from shared.evidence.hashing import ProofError
 from shared.evidence.notes import parse_note
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
@@ -54,6 +56,7 @@ class Following:
         peer: opens the channel to a regulator of the directory.
         log_changes: told when a copy grew, because the copies feed the regions.
         clock: tells the time.
+        watch: told of a log that is not what it was.
     """
 
     database: Database
@@ -61,6 +64,7 @@ class Following:
     peer: Callable[[str], Peer]
     log_changes: Changes
     clock: Clock
+    watch: RegulatorWatch
 
 
 @dataclass
@@ -111,7 +115,7 @@ async def follow_nation(following: Following, witness: Witness) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(follow("documents", open_documents, store_documents))
             group.create_task(follow("region", open_region, store_region))
-            group.create_task(witness_nation(following.database, following.view, witness, peer, heard))
+            group.create_task(witness_nation(following.database, following.view, witness, peer, heard, following.watch))
     finally:
         await peer.close()
 
@@ -162,8 +166,12 @@ async def _follow_province(following: Following, witness: Witness, name: str) ->
         return stream
 
     async def store(page: follow_service_pb2.FollowLogResponse) -> None:
-        if await copy.store(page):
-            following.log_changes.notify()
+        try:
+            if await copy.store(page):
+                following.log_changes.notify()
+        except ProofError as error:
+            await following.watch.copied(jurisdiction_of(name), page.checkpoint, error, peer)
+            raise
         handed.stored.set()
 
     try:

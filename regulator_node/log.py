@@ -270,6 +270,12 @@ def read_checkpoint(transaction: Transaction, jurisdiction: str) -> bytes:
     return bytes(rows[0][0]) if rows else b""
 
 
+def read_log(transaction: Transaction, jurisdiction: str) -> tuple[int, bytes]:
+    """Reads number of entries and newest checkpoint of a jurisdiction's log, of one moment; (0, b"") for one never seen."""
+    rows = transaction.execute("SELECT size, checkpoint FROM log WHERE jurisdiction = ?", (jurisdiction,))
+    return (int(rows[0][0]), bytes(rows[0][1])) if rows else (0, b"")
+
+
 def acknowledgement_of(transaction: Transaction, jurisdiction: str, log_index: int) -> tuple[int, int, bytes]:
     """Finds the run that covers an index.
 

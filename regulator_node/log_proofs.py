@@ -13,6 +13,7 @@ from regulator_node.witness import read_cosigned
 from shared.database import Transaction
 from shared.errors import InvalidInput, NotFound, Violation
 from shared.evidence import grown_trees
+from shared.evidence.forks import TreeParts, parts_needed
 from shared.evidence.hashing import HASH_SIZE
 from shared.evidence.ranges import CompactRange
 from shared.evidence.receipts import Finality
@@ -48,6 +49,27 @@ class StoredTree:
             violation = Violation("old_size", "SIZE_AHEAD", mend)
             raise InvalidInput(f"the log has {size} entries, fewer than that: {mend}", "SIZE_AHEAD", [violation])
         return grown_trees.consistency_path(old_size, size, self._range, self._leaf)
+
+    def root_of(self, start: int, end: int) -> bytes:
+        """Returns the root of one subtree of the log, 32 bytes.
+
+        Args:
+            start: index of its first leaf.
+            end: index after its last.
+
+        Raises:
+            NotFound: LOG_INDEX_UNKNOWN, no run covers it.
+        """
+        return self._hash(start, end)
+
+    def parts_at(self, size: int, whole: int) -> TreeParts:
+        """Returns the subtrees that cover the log of one size up to a smaller one, and from there on."""
+        before, beyond = parts_needed(size, whole)
+        return TreeParts(tuple(self._hash(*each) for each in before), tuple(self._hash(*each) for each in beyond))
+
+    def root_at(self, size: int) -> bytes:
+        """Returns the root that the log had with so many entries, 32 bytes."""
+        return self._range(size).root()
 
     def _hash(self, low: int, high: int) -> bytes:
         if (low, high) not in self._known:

@@ -1,26 +1,30 @@
 """A province witnesses the nation's log, of which it holds no copy: each newest head is proven to continue the last one.
 
 The head that was cosigned last is kept, and replaced by compare-and-swap before the cosignature is made: a province never
-cosigns two heads of which neither continues the other. A nation that cannot prove it is not cosigned, and the log of this
-node says so; following goes on, because documents are verified by themselves.
+cosigns two heads of which neither continues the other. A nation that cannot prove it is not cosigned, and an alarm is
+raised (`log_watch`); following goes on, because documents are verified by themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 import structlog
 
+from regulator_node.log_watch import RegulatorWatch
 from regulator_node.witness import Witness
 from shared.channel import Peer, translated
 from shared.database import Database, Transaction
 from shared.errors import FilingnetError
 from shared.evidence.checkpoints import Checkpoint, verify_head
-from shared.evidence.hashing import ProofError
-from shared.evidence.merkle import EMPTY_ROOT, verify_consistency
+from shared.evidence.forks import size_of
+from shared.evidence.hashing import EMPTY_ROOT, ProofError, UnusableProof
+from shared.evidence.merkle import verify_consistency
 from shared.evidence.notes import parse_note
+from shared.log_watch import Sighting
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import witness_service_pb2 as wire
 from shared.pb.filingnet.network.v1 import witness_service_pb2_grpc
@@ -34,66 +38,98 @@ log = structlog.get_logger(__name__)
 
 
 async def witness_nation(
-    database: Database, view: NetworkView, witness: Witness, peer: Peer, heard: asyncio.Event
+    database: Database,
+    view: NetworkView,
+    witness: Witness,
+    peer: Peer,
+    heard: asyncio.Event,
+    watch: RegulatorWatch,
 ) -> None:
-    """Cosigns the nation's newest head whenever the nation was heard, until cancelled.
+    """Cosigns the nation's newest head whenever the nation was heard, until cancelled; see `NationWitness`."""
+    await NationWitness(database, view, witness, peer, watch).run(heard)
+
+
+class NationWitness:
+    """Cosigns the nation's log as one province does.
 
     Args:
         database: the register.
         view: the documents held; the nation's keys are in its directory.
         witness: cosigns.
         peer: the nation.
-        heard: set when a page came from the nation, heartbeats included.
+        watch: told of a head that does not continue the last one.
     """
-    handed = ""
-    while True:
-        await heard.wait()
-        heard.clear()
-        try:
-            handed = await cosign_newest(database, view, witness, peer, handed)
-        except FilingnetError as error:
-            # Whatever it is, it is tried again: a nation that is away, a full disk here.
-            # A nation that has fewer entries than it signed says so by itself: it was put back, or rewrote its log.
-            tell = log.error if error.reason == SIZE_AHEAD else log.info
-            tell("nation_not_cosigned", reason=error.reason)
-        except ProofError as error:
-            log.error("nation_log_not_continued", reason=str(error), mend="keep both heads and ask the nation's office")
 
+    def __init__(
+        self, database: Database, view: NetworkView, witness: Witness, peer: Peer, watch: RegulatorWatch | None = None
+    ) -> None:
+        self._database = database
+        self._view = view
+        self._witness = witness
+        self._peer = peer
+        self._watch = watch
+        self._handed = ""
 
-async def cosign_newest(database: Database, view: NetworkView, witness: Witness, peer: Peer, handed: str = "") -> str:
-    """Cosigns the nation's newest head and hands it back, if it continues the one that was cosigned last.
+    async def run(self, heard: asyncio.Event) -> None:
+        """Cosigns the nation's newest head whenever the nation was heard, until cancelled.
 
-    A head that was cosigned and did not reach the nation is handed back again, however long its log does not grow.
+        Args:
+            heard: set when a page came from the nation, heartbeats included.
+        """
+        while True:
+            await heard.wait()
+            heard.clear()
+            try:
+                await self.cosign_newest()
+            except FilingnetError as error:
+                # Whatever it is, it is tried again: a nation that is away, a full disk here.
+                # A nation that has fewer entries than it signed says so by itself: it was put back, or rewrote its log.
+                if error.reason == SIZE_AHEAD:
+                    await self._suspect("it has fewer entries than it signed: it was put back to an earlier state")
+                log.info("nation_not_cosigned", reason=error.reason)
+            except UnusableProof as error:
+                log.info("nation_not_cosigned", reason=str(error))
+            except ProofError as error:
+                await self._suspect(str(error))
 
-    Args:
-        database: the register.
-        view: the documents held.
-        witness: cosigns.
-        peer: the nation.
-        handed: what this returned the last time; empty where that is not known.
+    async def cosign_newest(self) -> None:
+        """Cosigns the nation's newest head and hands it back, if it continues the one that was cosigned last.
 
-    Returns:
-        The head that was handed back last.
+        Raises:
+            ProofError: it does not; nothing is cosigned.
+            RemoteError: the nation did not answer, or has fewer entries than it signed.
+        """
+        held = await self._database.read(read_witnessed)
+        answer = await self._head(size_of(held) if held else 0)
+        head = verify_head(answer.checkpoint, NATION, self._view.key_ring().keys_of).checkpoint
+        old = Checkpoint.decode(parse_note(held).text) if held else Checkpoint(head.origin, 0, EMPTY_ROOT)
+        verify_consistency(old.size, head.size, list(answer.consistency_path), old.root, head.root)
+        if head.encode() == self._handed or not head.size:
+            return
+        newer = not held or head.size > old.size
+        if newer and not await self._database.write(partial(replace_witnessed, held, answer.checkpoint)):
+            return
+        # Also where that head was kept before: what was cosigned may not have arrived.
+        note = self._witness.cosigned(answer.checkpoint)
+        stub = self._peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
+        await translated(stub.SubmitCosignature(wire.SubmitCosignatureRequest(checkpoint=note), timeout=CALL_SECONDS))
+        self._handed = head.encode()
 
-    Raises:
-        ProofError: it does not; nothing is cosigned.
-        RemoteError: the nation did not answer, or has fewer entries than it signed.
-    """
-    stub = peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
-    held = await database.read(read_witnessed)
-    answer = await translated(stub.GetHead(wire.GetHeadRequest(old_size=_size(held)), timeout=CALL_SECONDS))
-    head = verify_head(answer.checkpoint, NATION, view.key_ring().keys_of).checkpoint
-    old = Checkpoint.decode(parse_note(held).text) if held else None
-    root = old.root if old is not None else EMPTY_ROOT
-    verify_consistency(_size(held), head.size, list(answer.consistency_path), root, head.root)
-    if head.encode() == handed or not head.size:
-        return handed
-    newer = old is None or head.size > old.size
-    if newer and not await database.write(partial(replace_witnessed, held, answer.checkpoint)):
-        return handed
-    note = witness.cosigned(answer.checkpoint)
-    await translated(stub.SubmitCosignature(wire.SubmitCosignatureRequest(checkpoint=note), timeout=CALL_SECONDS))
-    return head.encode()
+    async def _head(self, old_size: int) -> wire.GetHeadResponse:
+        stub = self._peer.stub(witness_service_pb2_grpc.WitnessServiceStub)
+        answer: wire.GetHeadResponse = await translated(
+            stub.GetHead(wire.GetHeadRequest(old_size=old_size), timeout=CALL_SECONDS)
+        )
+        return answer
+
+    async def _suspect(self, problem: str) -> None:
+        if self._watch is None:
+            return
+        held = await self._database.read(read_witnessed)
+        shown = b""
+        with suppress(FilingnetError):
+            shown = (await self._head(0)).checkpoint
+        await self._watch.witnessed(Sighting(NATION, held, shown, problem), self._peer)
 
 
 def read_witnessed(transaction: Transaction) -> bytes:
@@ -122,7 +158,3 @@ def replace_witnessed(held: bytes, newer: bytes, transaction: Transaction) -> bo
         (NATION, newer),
     )
     return True
-
-
-def _size(note: bytes) -> int:
-    return Checkpoint.decode(parse_note(note).text).size if note else 0

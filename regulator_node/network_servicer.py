@@ -23,6 +23,7 @@ from regulator_node.officers import HeldToken, OfficerTokens
 from regulator_node.policy_holdings import read_holdings
 from regulator_node.replication import Replica
 from regulator_node.status import StatusReader
+from shared.alarms import Alarms
 from shared.clock import Clock, from_micros
 from shared.database import Database
 from shared.errors import InvalidInput, Violation
@@ -30,7 +31,7 @@ from shared.evidence.names import is_node_name
 from shared.mapping.policy import policy_from_wire, policy_to_wire
 from shared.mapping.policy_preview import PolicyPreview, preview_to_wire
 from shared.network import NetworkView
-from shared.pb.filingnet.network.v1 import directory_pb2, policy_pb2
+from shared.pb.filingnet.network.v1 import directory_pb2, evidence_pb2, policy_pb2
 from shared.pb.filingnet.regulator.v1 import network_service_pb2 as wire
 from shared.pb.filingnet.regulator.v1 import network_service_pb2_grpc
 from shared.provisions.policy_preview import policy_changes, policy_effects
@@ -65,6 +66,7 @@ class NetworkAffairs:
         register_log: the own log.
         credentials: this node's certificate.
         clock: tells the time.
+        alarms: what the node found wrong with a log.
     """
 
     name: str
@@ -77,6 +79,7 @@ class NetworkAffairs:
     register_log: RegisterLog
     credentials: Credentials
     clock: Clock
+    alarms: Alarms
 
 
 class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
@@ -107,6 +110,10 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
             software_version=metadata.version("filingnet"),
             filings=register.filings,
             log_error=": ".join(affairs.register_log.held_back or ()),
+            alarms=[
+                evidence_pb2.FieldViolation(field=f"log.{alarm.jurisdiction}", rule=alarm.reason, mend=alarm.mend[:300])
+                for alarm in affairs.alarms.open()
+            ],
         )
         response.certificate_expire_time.FromDatetime(affairs.credentials.expire_time)
         moved = simulated_time(affairs.clock)

@@ -1,8 +1,10 @@
 """A province's own log beside what the nation holds of it: asked for before anything is taken in, and mended from there.
 
 A log that was restored from an old backup is shorter than what the nation witnessed. If it went on growing from there, two
-signed logs would contradict one another for ever. So a province asks the nation when it starts, and appends nothing while
-it knows that it is behind. A nation that is away stops nobody: it is asked again until it answers.
+signed logs would contradict one another for ever. So a province asks the nation when it starts and every minute after, and
+appends nothing while it knows that it is behind or forked: what is acknowledged on the wrong history would be lost with it,
+and what is not acknowledged waits safely with its provider. A nation that is away stops nobody: it is asked again until it
+answers. Each cosigned head that comes back is compared as well.
 
 What is missing is fetched from the nation, which holds every entry's exact bytes, each run is verified against the
 checkpoint that this regulator itself signed for it, and it is applied as it was the first time.
@@ -17,26 +19,28 @@ from typing import Final
 
 import structlog
 
-from regulator_node.log import RegisterLog, acknowledgement_of, log_size
+from regulator_node.log import RegisterLog, read_log
+from regulator_node.log_proofs import StoredTree
 from regulator_node.replication import LogCopy
+from shared.alarms import LOG_BEHIND, LOG_FORKED, Alarms
 from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import FailedPrecondition, NotFound
+from shared.errors import FailedPrecondition
 from shared.evidence.checkpoints import Checkpoint, verify_checkpoint
+from shared.evidence.forks import TreeParts, fork_file, proven
 from shared.evidence.hashing import ProofError
 from shared.evidence.names import log_origin
-from shared.evidence.notes import parse_note
 from shared.evidence.own_log import LogStanding, standing_of
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     entry_pb2,
-    evidence_pb2,
     follow_service_pb2,
     follow_service_pb2_grpc,
     witness_service_pb2,
     witness_service_pb2_grpc,
 )
+from shared.provisions.regions import NATION
 
 ASK_SECONDS: Final = 5.0
 """How long the nation may take to say what it holds, while this node starts."""
@@ -46,6 +50,9 @@ FETCH_SECONDS: Final = 60.0
 
 AGAIN_SECONDS: Final = 5.0
 """How long after an answer that did not come the nation is asked again."""
+
+WATCH_SECONDS: Final = 60.0
+"""How long after an answer the nation is asked again: a second history may have been made elsewhere with this node's key."""
 
 MENDS: Final = {
     LogStanding.BEHIND: (
@@ -64,22 +71,29 @@ log = structlog.get_logger(__name__)
 
 
 class OwnLogGuard:
-    """Lets nothing into the own log while it is behind what the nation holds of it.
+    """Lets nothing into the own log while it is behind what others hold of it, or contradicts that.
 
     Args:
         database: the register.
         register_log: the own log.
         view: the documents held.
         peer: opens the channel to the nation.
+        alarms: of this node.
     """
 
     def __init__(
-        self, database: Database, register_log: RegisterLog, view: NetworkView, peer: Callable[[], Peer]
+        self,
+        database: Database,
+        register_log: RegisterLog,
+        view: NetworkView,
+        peer: Callable[[], Peer],
+        alarms: Alarms,
     ) -> None:
         self._database = database
         self._log = register_log
         self._view = view
         self._peer = peer
+        self._alarms = alarms
         self._answered = False
 
     async def ask(self) -> None:
@@ -88,7 +102,7 @@ class OwnLogGuard:
         try:
             request = witness_service_pb2.FetchLogRequest(head_only=True)
             answer = await _fetch(peer, request, ASK_SECONDS)
-            witnessed = _checkpoint(answer.checkpoint, self._log, self._view)
+            await self.judge(answer.checkpoint)
         except RemoteError as error:
             log.info("own_log_not_compared", reason=error.reason)
             return
@@ -97,20 +111,54 @@ class OwnLogGuard:
             return
         finally:
             await peer.close()
-        standing = await self._database.read(
-            lambda transaction: _standing(transaction, self._log.jurisdiction, witnessed)
-        )
-        self._log.held_back = MENDS.get(standing)
         self._answered = True
-        if self._log.held_back is not None:
-            log.error("own_log_held_back", reason=self._log.held_back[0], witnessed=answer.size)
 
-    async def ask_until_answered(self) -> None:
-        """Asks until the nation answered once, then rests until cancelled."""
-        while not self._answered:
-            await asyncio.sleep(AGAIN_SECONDS)
+    async def judge(self, note: bytes) -> LogStanding:
+        """Compares the own log with a head of it that somebody else holds, and acts on what comes of it.
+
+        Args:
+            note: a signed note; empty where nothing is held.
+
+        Returns:
+            How the own log stands.
+
+        Raises:
+            ProofError: this regulator did not sign it.
+        """
+        witnessed = _checkpoint(note, self._log, self._view)
+        standing, own_note, parts = await self._database.read(
+            lambda transaction: _compared(transaction, self._log.jurisdiction, witnessed)
+        )
+        if self._log.jurisdiction != NATION:
+            # Nobody holds the nation's log, so that it could not be mended: it says what it is, and goes on.
+            mend = MENDS.get(standing)
+            if mend is not None and self._log.held_back != mend:
+                log.error("own_log_held_back", reason=mend[0], witnessed=witnessed.size if witnessed else 0)
+            self._log.held_back = mend
+        if standing is not LogStanding.WHOLE:
+            await asyncio.to_thread(self._raise, standing, note, own_note, parts)
+        return standing
+
+    def missed(self, size: int) -> None:
+        """Is told that another regulator saw more entries of this log than it has, by its word alone."""
+        detail = f"another regulator saw {size} entries of it, more than it has: it was put back to an earlier state"
+        self._alarms.raise_alarm(LOG_BEHIND, self._log.jurisdiction, detail)
+
+    def _raise(self, standing: LogStanding, note: bytes, own_note: bytes, parts: TreeParts) -> None:
+        own = self._log.jurisdiction
+        if standing is LogStanding.BEHIND:
+            detail = "it has fewer entries than it signed: it was put back to an earlier state"
+            self._alarms.raise_alarm(LOG_BEHIND, own, detail, fork_file(note, own_note))
+            return
+        proof = proven(note, own_note, self._view.key_ring(), parts)
+        detail = "this node signed two heads of its log that cannot both be true"
+        self._alarms.raise_alarm(LOG_FORKED, own, detail, proof, proven=proof is not None)
+
+    async def ask_for_ever(self) -> None:
+        """Asks until the nation answered, and from then on now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS if self._answered else AGAIN_SECONDS)
             await self.ask()
-        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +194,8 @@ async def recover(
         witnessed = _checkpoint(answer.checkpoint, register_log, view)
     except ProofError as error:
         raise FailedPrecondition(f"the nation's answer does not prove itself: {error}", "CHECKPOINT_WRONG") from error
-    if await database.read(lambda transaction: _standing(transaction, own, witnessed)) is LogStanding.FORKED:
+    standing, _, _ = await database.read(lambda transaction: _compared(transaction, own, witnessed))
+    if standing is LogStanding.FORKED:
         raise _forked()
     copy = LogCopy(database, own, lambda: view.directory, clock, feed_regions=False)
     before = size = await copy.size()
@@ -187,17 +236,14 @@ def _checkpoint(note: bytes, register_log: RegisterLog, view: NetworkView) -> Ch
     return verify_checkpoint(note, log_origin(register_log.jurisdiction), keys) if note else None
 
 
-def _standing(transaction: Transaction, own: str, witnessed: Checkpoint | None) -> LogStanding:
-
-    def root_at(size: int) -> bytes | None:
-        try:
-            first, entries, acknowledgement = acknowledgement_of(transaction, own, size - 1)
-        except NotFound:
-            return None
-        note = evidence_pb2.Acknowledgement.FromString(acknowledgement).checkpoint
-        return Checkpoint.decode(parse_note(note).text).root if first + entries == size else None
-
-    return standing_of(log_size(transaction, own), root_at, witnessed)
+def _compared(transaction: Transaction, own: str, witnessed: Checkpoint | None) -> tuple[LogStanding, bytes, TreeParts]:
+    """Compares the own log with a witnessed head; with its own head and, where it forked, the tree that shows it."""
+    size, note = read_log(transaction, own)
+    tree = StoredTree(transaction, own)
+    standing = standing_of(size, tree.root_at, witnessed)
+    if witnessed is None or standing is not LogStanding.FORKED:
+        return standing, note, TreeParts()
+    return standing, note, tree.parts_at(witnessed.size, size) if witnessed.size < size else TreeParts()
 
 
 def _settle(transaction: Transaction, own: str, from_index: int) -> None:

@@ -24,8 +24,9 @@ from shared.egress import check_message
 from shared.errors import Conflict, FilingnetError
 from shared.evidence.acknowledgements import build_acknowledgement
 from shared.evidence.batches import SignedBatch
+from shared.evidence.checkpoints import verify_checkpoint
 from shared.evidence.hashing import ProofError, leaf_hashes_of, split_hashes
-from shared.evidence.names import regulator_of
+from shared.evidence.names import log_origin, regulator_of
 from shared.evidence.ranges import CompactRange
 from shared.evidence.receipts import VerifiedReceipt, verify_receipt
 from shared.evidence.runs import verify_run
@@ -129,8 +130,25 @@ class LogCopy:
                 " it was put back to an earlier state."
             )
         runs = await asyncio.to_thread(self._verify, held, last_time, page.runs)
+        self._check_head(page, held, runs[-1].after if runs else held)
         await self._database.write(lambda transaction: self._store(transaction, held.size, runs, page.head_size))
         return runs[-1].after.size - held.size if runs else 0
+
+    def _check_head(self, page: follow_service_pb2.FollowLogResponse, held: CompactRange, after: CompactRange) -> None:
+        """Checks the head that came with a page against the log as it is verified after it."""
+        if not page.checkpoint:
+            return
+        keys = self._directory().key_ring().keys_of(regulator_of(self._jurisdiction))
+        head = verify_checkpoint(page.checkpoint, log_origin(self._jurisdiction), keys)
+        if head.size < held.size:
+            raise ProofError(
+                f"The log of {self._jurisdiction} has {head.size} entries, fewer than the {held.size} that it signed:"
+                " it was put back to an earlier state."
+            )
+        if head.size > held.size and not page.runs:
+            raise ProofError(f"The log of {self._jurisdiction} shows nothing of what it signed after {held.size}.")
+        if head.size == after.size and head.root != after.root():
+            raise ProofError(f"The log of {self._jurisdiction} signed another history of {head.size} entries.")
 
     async def failed(self, reason: str) -> None:
         """Stores why following stopped, where that can be stored; a full disk must not end following."""

@@ -50,17 +50,16 @@ class Witness:
         keeper = text + b"\n\n" + lines.split(b"\n")[0] + b"\n"
         return sign_cosignature(keeper, self._log.node_name, self._log.key, self._clock())
 
-    def store_cosignature(self, transaction: Transaction, checkpoint: bytes, keys: KeyRing, caller: str) -> int:
-        """Keeps a checkpoint of the own log that another regulator cosigned, if it is newer than the one kept.
+    def check_cosigned(self, checkpoint: bytes, keys: KeyRing, caller: str) -> int:
+        """Checks that a checkpoint is of the own log, and cosigned by another regulator.
 
         Args:
-            transaction: a write.
             checkpoint: a signed note.
             keys: of the newest directory.
             caller: the authenticated regulator that hands it over; it has to be among those that cosigned.
 
         Returns:
-            The size of the newest cosigned checkpoint kept.
+            Number of entries that it covers.
 
         Raises:
             InvalidInput: COSIGNATURE_WRONG: it is not of this log, or not cosigned by the caller.
@@ -73,7 +72,26 @@ class Witness:
         witnesses = {cosignature.name for cosignature in head.cosignatures} - {regulator_of(own)}
         if caller not in witnesses:
             raise _wrong("the checkpoint does not carry the caller's own cosignature")
-        keep_cosigned(transaction, own, head.checkpoint.size, checkpoint)
+        return head.checkpoint.size
+
+    def store_cosignature(self, transaction: Transaction, checkpoint: bytes, keys: KeyRing, caller: str) -> int:
+        """Keeps a checkpoint of the own log that another regulator cosigned, if it is newer than the one kept.
+
+        Args:
+            transaction: a write.
+            checkpoint: a signed note.
+            keys: of the newest directory.
+            caller: as for `check_cosigned`.
+
+        Returns:
+            The size of the newest cosigned checkpoint kept.
+
+        Raises:
+            InvalidInput: COSIGNATURE_WRONG: it is not of this log, or not cosigned by the caller.
+        """
+        own = self._log.jurisdiction
+        size = self.check_cosigned(checkpoint, keys, caller)
+        keep_cosigned(transaction, own, size, checkpoint)
         return read_cosigned(transaction, own)[0]
 
 

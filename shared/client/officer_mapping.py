@@ -24,6 +24,7 @@ from shared.client.officer_types import (
     Verdict,
     VerdictResult,
 )
+from shared.errors import Violation
 from shared.mapping.licence import licence_of
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.pb.filingnet.regulator.v1 import filing_service_pb2, network_service_pb2
@@ -128,6 +129,7 @@ def status_from_wire(message: network_service_pb2.GetStatusResponse) -> Regulato
         filings=message.filings,
         simulated_time=time_from_wire(message.simulated_time) if message.HasField("simulated_time") else None,
         log_error=message.log_error,
+        alarms=tuple(Violation(each.field, each.rule, each.mend) for each in message.alarms),
     )
 
 

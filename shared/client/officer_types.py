@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from shared.errors import Violation
 from shared.provisions.licences import Licence
 from shared.provisions.subjects import SubjectKind
 
@@ -242,6 +243,8 @@ class RegulatorStatus:
         filings: in the register, all revisions, own jurisdiction and copies.
         simulated_time: what the node takes for the time, where that is simulated; None where it is the machine's.
         log_error: why nothing enters its own log, and what to do; empty where it is as the nation holds it.
+        alarms: what the node found wrong with a log and nobody closed yet; rule is a stable reason, mend says where the
+            proof is.
     """
 
     name: str
@@ -255,6 +258,7 @@ class RegulatorStatus:
     filings: int
     simulated_time: datetime | None
     log_error: str = ""
+    alarms: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from shared.delivery.retry import CAP_SECONDS, Persistence
 from shared.errors import FilingnetError, Violation
 from shared.evidence.acknowledgements import verify_acknowledgement
 from shared.evidence.batches import SignedBatch, sign_batch
+from shared.evidence.forks import Contradiction, beside_cosigned, overlap
 from shared.evidence.hashing import MAX_TREE_SIZE, ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
@@ -117,6 +118,10 @@ def nothing_withheld() -> Withheld | None:
     return None
 
 
+async def nobody_told(_: Contradiction) -> None:
+    """Tells nobody of a contradiction."""
+
+
 class DeliveryWorker:
     """Delivers one destination's outbox.
 
@@ -129,6 +134,7 @@ class DeliveryWorker:
         max_entries: the most entries in a batch.
         refusals: told of what was refused.
         withheld: says what waits at the moment; asked before each round, and whoever changes the answer wakes the worker.
+        contradicted: told of an answer that contradicts a head that the destination signed before.
 
     Attributes:
         recorded: told after each batch of which the outcome is stored.
@@ -145,6 +151,7 @@ class DeliveryWorker:
         max_entries: int = MAX_ENTRIES,
         refusals: RefusalListener | None = None,
         withheld: Callable[[], Withheld | None] = nothing_withheld,
+        contradicted: Callable[[Contradiction], Awaitable[None]] = nobody_told,
     ) -> None:
         self._database = database
         self._route = route
@@ -153,6 +160,7 @@ class DeliveryWorker:
         self._max_entries = self._at_once = max_entries
         self._refusals = refusals
         self._ask_withheld = withheld
+        self._contradicted = contradicted
         self._withheld: Withheld | None = None
         self._left_waiting = False
         self._persistence = Persistence(
@@ -295,7 +303,11 @@ class DeliveryWorker:
             verify_acknowledgement(acknowledgement, None, keys, jurisdiction=self._route.jurisdiction)
             for acknowledgement in response.acknowledgements
         ]
-        outcome = _Outcome(runs=list(response.acknowledgements), first_indexes=[run.first_index for run in runs])
+        outcome = _Outcome(
+            runs=list(response.acknowledgements),
+            first_indexes=[run.first_index for run in runs],
+            sizes=[run.checkpoint.size for run in runs],
+        )
         for position, result in enumerate(response.results):
             leaf = batch.signed.leaf_hashes[position]
             if result.outcome in (
@@ -317,12 +329,7 @@ class DeliveryWorker:
 
     def _record(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
         destination = self._route.destination
-        # By what was cosigned before the batch was sent: a cosignature may overtake the answer.
-        if outcome.lowest_new < batch.cosigned:
-            # Else it would be called final by its place in a log that another jurisdiction never saw.
-            raise ProofError(
-                "The regulator filed anew at a place that was cosigned: its log was put back to an earlier state."
-            )
+        self._check_places(transaction, batch, outcome)
         transaction.executemany(
             "INSERT INTO delivered_run (destination, first_index, acknowledgement) VALUES (?, ?, ?)"
             " ON CONFLICT (destination, first_index) DO NOTHING",
@@ -362,6 +369,33 @@ class DeliveryWorker:
             " WHERE name = ?",
             (micros(self._clock()), destination),
         )
+
+    def _check_places(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
+        """Refuses an answer that puts entries where the regulator acknowledged others, or where another cosigned.
+
+        What is refused stays queued, and is sent again once the regulator's log is what it was.
+        """
+        for run, first, size in zip(outcome.runs, outcome.first_indexes, outcome.sizes, strict=True):
+            rows = transaction.execute(
+                "SELECT acknowledgement FROM delivered_run WHERE destination = ? AND first_index < ?"
+                " ORDER BY first_index DESC LIMIT 1",
+                (self._route.destination, size),
+            )
+            held = bytes(rows[0][0]) if rows else run
+            if held != run and (found := overlap(held, run, first)) is not None:
+                raise found
+        # By what was cosigned before the batch was sent: a cosignature may overtake the answer.
+        if outcome.lowest_new < batch.cosigned:
+            # Else it would be called final by its place in a log that another jurisdiction never saw.
+            ((note,),) = transaction.execute(
+                "SELECT cosigned_checkpoint FROM destination WHERE name = ?", (self._route.destination,)
+            )
+            _, run = max(
+                (first, run)
+                for first, run in zip(outcome.first_indexes, outcome.runs, strict=True)
+                if first <= outcome.lowest_new
+            )
+            raise beside_cosigned(bytes(note or b""), run)
 
     def _park(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
         stopped: dict[str, int] = {}
@@ -406,6 +440,8 @@ class DeliveryWorker:
             f"{error.reason}: {error.message}" if isinstance(error, FilingnetError) else f"EVIDENCE_REFUSED: {error}"
         )
         log.warning("delivery_paused", destination=self._route.destination, reason=reason[:200], attempts=attempts)
+        if isinstance(error, Contradiction):
+            await self._contradicted(error)
         until = micros(self._clock() + timedelta(seconds=seconds))
         try:
             await self._database.write(
@@ -451,6 +487,7 @@ def _spans(rows: Sequence[_Row], delivered: Sequence[tuple[int, int, int]]) -> l
 class _Outcome:
     runs: list[bytes]
     first_indexes: list[int]
+    sizes: list[int]
     delivered: list[tuple[int, int, int]] = field(default_factory=list)
     refused: list[tuple[int, int, evidence_pb2.Rejection, bytes]] = field(default_factory=list)
     lowest_new: int = MAX_TREE_SIZE

@@ -19,6 +19,7 @@ import typer
 from shared.cli import print_json, run
 from shared.evidence.checkpoints import SignedHead, parse_head
 from shared.evidence.disposals import MAX_PROOF_BYTES, VerifiedDisposal, class_word, verify_disposal
+from shared.evidence.forks import MAX_FORK_BYTES, VerifiedFork, verify_fork
 from shared.evidence.hashing import ProofError, UnusableProof
 from shared.evidence.kept_evidence import verify_folder
 from shared.evidence.keyring import KeyRing
@@ -158,6 +159,21 @@ def disposal(
         judgement.proven(_disposal_facts(verified), _disposal_words(verified), _DISPOSAL_LIMITS)
 
 
+@app.command()
+def fork(
+    file: Annotated[Path, typer.Argument(help="File that a node wrote beside an alarm.")],
+    keys: Keys,
+    as_json: AsJson = False,
+) -> None:
+    """Verifies that a regulator signed two heads of its log that cannot both be true.
+
+    Example: filing-verify fork alarms/LOG_FORKED-330000.fork --keys keys.json
+    """
+    with _Judgement(as_json) as judgement:
+        verified = verify_fork(_read(file, MAX_FORK_BYTES + 1), _ring(keys))
+        judgement.proven(_fork_facts(verified), _fork_words(verified), _FORK_LIMITS)
+
+
 class _Judgement:
     """Says what came of it, and ends the program with the exit code that fits."""
 
@@ -219,6 +235,38 @@ def _receipt_facts(verified: VerifiedReceipt) -> dict[str, Any]:
         "final": bool(head.cosignatures),
         "filing": _filing_facts(verified),
     }
+
+
+_FORK_LIMITS: Final = (
+    "Which of the two histories is the true one, and which of the two heads was signed first.",
+    "Whether the regulator did it, or somebody who had its key, or a backup that was put back and grew again.",
+    "That the keys in the key ring belong to whom it names: that rests on where the ring came from.",
+)
+
+
+def _fork_facts(verified: VerifiedFork) -> dict[str, Any]:
+    smaller, larger = verified.smaller, verified.larger
+    return {
+        "log": smaller.checkpoint.origin,
+        "smaller_size": smaller.checkpoint.size,
+        "larger_size": larger.checkpoint.size,
+        "smaller_root": smaller.checkpoint.root,
+        "larger_root": larger.checkpoint.root,
+        "larger_began_with": verified.began_with,
+        "smaller_cosigned_by": [each.name for each in smaller.cosignatures],
+        "larger_cosigned_by": [each.name for each in larger.cosignatures],
+    }
+
+
+def _fork_words(verified: VerifiedFork) -> list[str]:
+    smaller, larger = verified.smaller.checkpoint, verified.larger.checkpoint
+    keeper = regulator_of(smaller.jurisdiction)
+    if smaller.size == larger.size:
+        return [f"{keeper} signed two heads of its log at {smaller.size:,} entries with different roots."]
+    return [
+        f"{keeper} signed a head of its log at {smaller.size:,} entries and one at {larger.size:,}.",
+        f"The larger log does not begin with the smaller one: at {smaller.size:,} entries it had another root.",
+    ]
 
 
 _DISPOSAL_LIMITS: Final = (

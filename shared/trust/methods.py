@@ -43,6 +43,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     | _rows(f"{_NETWORK}.FollowService", ["FollowRegion"], frozenset({Role.PROVINCE}))
     | _rows(f"{_NETWORK}.FollowService", ["FollowDocuments"], frozenset({Role.PROVINCE, Role.PROVIDER}))
     | _rows(f"{_NETWORK}.WitnessService", ["SubmitCosignature", "GetHead"], _REGULATORS)
+    | _rows(f"{_NETWORK}.WitnessService", ["GetRangeRoots"], _NODES)
     | _rows(f"{_NETWORK}.WitnessService", ["ProveFinal"], _PROVIDER)
     | _rows(f"{_NETWORK}.WitnessService", ["FetchLog"], frozenset({Role.PROVINCE}))
     | _rows(f"{_NETWORK}.EnrolmentService", ["Enrol"], _EVERYONE)
@@ -205,7 +206,7 @@ WHILE_SUSPENDED: Final = frozenset(
     [
         *_names(f"{_NETWORK}.IntakeService", ["SubmitEntries", "GetHighWaterMark"]),
         *_names(f"{_NETWORK}.FollowService", ["FollowDirectives", "FollowDocuments"]),
-        *_names(f"{_NETWORK}.WitnessService", ["ProveFinal"]),
+        *_names(f"{_NETWORK}.WitnessService", ["ProveFinal", "GetRangeRoots"]),
         *_names(f"{_NETWORK}.EnrolmentService", ["RenewCertificate"]),
         *(method for method, roles in METHODS.items() if roles == _EVERYONE),
     ]

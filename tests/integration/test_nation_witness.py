@@ -8,14 +8,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 
 from regulator_node.log import RegisterLog
 from regulator_node.log_proofs import read_head
-from regulator_node.nation_witness import cosign_newest, read_witnessed
+from regulator_node.nation_witness import NationWitness, read_witnessed
 from regulator_node.witness import Witness
+from shared.channel import RemoteError
 from shared.database import Database, open_database, sqlite_url
-from shared.errors import Unavailable
 from shared.evidence.checkpoints import verify_head
 from shared.evidence.hashing import ProofError
 from shared.evidence.keyring import KeyRing
@@ -30,7 +31,7 @@ CODE = "100000"
 
 @dataclass
 class Nation:
-    """A nation's log, served as WitnessService does, and what it was handed."""
+    """A nation's log, served as WitnessService does, and what it was handed; it may be away when it is to take that."""
 
     database: Database
     key: SigningKey
@@ -50,9 +51,9 @@ class Nation:
         return wire.GetHeadResponse(checkpoint=note, consistency_path=path)
 
     async def SubmitCosignature(self, request: Any, timeout: float) -> wire.SubmitCosignatureResponse:  # noqa: N802, ASYNC109
-        """Takes a cosignature, unless it is away."""
+        """Takes a cosignature."""
         if self.away:
-            raise Unavailable("away", "PEER_UNREACHABLE")
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
         self.handed.append(request.checkpoint)
         return wire.SubmitCosignatureResponse()
 
@@ -79,7 +80,7 @@ class Province:
 
     register: Register
     nation: Nation
-    handed: str = ""
+    started: NationWitness | None = None
 
     @property
     def ring(self) -> KeyRing:
@@ -92,8 +93,9 @@ class Province:
         log = RegisterLog(REGULATOR, JURISDICTION, self.register.key)
         view: Any = SimpleNamespace(key_ring=lambda: self.ring)
         peer: Any = nation or self.nation
-        witness = Witness(log, lambda: NOW)
-        self.handed = await cosign_newest(self.register.database, view, witness, peer, self.handed)
+        if self.started is None or nation is not None:
+            self.started = NationWitness(self.register.database, view, Witness(log, lambda: NOW), peer)
+        await self.started.cosign_newest()
 
     async def held(self) -> bytes:
         """The head that it cosigned last."""
@@ -121,15 +123,18 @@ async def test_every_newer_head_is_cosigned_once(province: Province) -> None:
     assert [[REGULATOR]] * 2 == [[each.name for each in head.cosignatures] for head in heads]
 
 
-async def test_a_cosignature_that_did_not_reach_the_nation_is_handed_over_again(province: Province) -> None:
-    """Promise 5: a nation that was away just then gets it at the next heartbeat, and not only when its log has grown."""
+async def test_a_cosignature_that_did_not_arrive_is_handed_over_again(province: Province) -> None:
+    """A nation that was away just then, or a province that was killed then, delays finality only until the next contact."""
     province.nation.away = True
-    with pytest.raises(Unavailable):
+    with pytest.raises(RemoteError):
         await province.witness()
+    assert (await province.held()).startswith(b"filingnet/log/100000\n5\n")
     province.nation.away = False
     await province.witness()
+    province.started = None
     await province.witness()
-    assert [5] == [verify_head(note, CODE, province.ring.keys_of).checkpoint.size for note in province.nation.handed]
+    heads = [verify_head(note, CODE, province.ring.keys_of) for note in province.nation.handed]
+    assert [5, 5] == [head.checkpoint.size for head in heads]
 
 
 @pytest.mark.parametrize("size", [3, 5, 9])

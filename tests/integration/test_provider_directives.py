@@ -13,6 +13,7 @@ from provider_node.directives import Directives
 from provider_node.filing_states import FilingStatus
 from shared.cluster.made_up import person
 from shared.errors import Violation
+from shared.evidence.forks import Contradiction, TreeParts, proven
 from shared.evidence.hashing import ProofError
 from shared.evidence.keys import SigningKey
 from shared.pb.filingnet.network.v1 import evidence_pb2, follow_service_pb2
@@ -196,8 +197,22 @@ async def test_checkpoint_that_nobody_else_signed_is_not_final(filed: Filed) -> 
 
 
 async def test_two_heads_of_one_size_are_refused(filed: Filed, tmp_path: Path) -> None:
-    """Promise 4: a second history of the same size, signed by the same regulator, is noticed and not taken."""
-    await filed.take(checkpoint=await filed.network.cosigned())
+    """Promise 4: a second history of the same size is noticed, told and proven; what is proven by itself goes on."""
+    told: list[Contradiction] = []
+
+    async def contradicted(error: Contradiction) -> None:
+        told.append(error)
+
+    watching = Directives(
+        filed.provider.database,
+        "provider/wave",
+        "330000",
+        lambda: filed.provider.ring,
+        contradicted=contradicted,
+    )
+    first = await filed.network.cosigned()
+    await filed.take(checkpoint=first)
+    directive = await filed.accepted()
     other_folder = tmp_path / "other"
     other_folder.mkdir()
     async with made_up_network(other_folder) as fork:
@@ -206,8 +221,15 @@ async def test_two_heads_of_one_size_are_refused(filed: Filed, tmp_path: Path) -
         fork.register.__post_init__()
         fork.nation_key = filed.network.nation_key
         await fork.decide(filed.account.account_id, 1)
-        with pytest.raises(ProofError, match="two different logs"):
-            await filed.take(checkpoint=await fork.cosigned())
+        second = await fork.cosigned()
+        await filed.take(directive, checkpoint=second, by=watching)
+    assert [(first, second)] == [(error.held, error.shown) for error in told]
+    assert proven(first, second, filed.provider.ring, TreeParts()) is not None
+    assert FilingState.ACCEPTED is (await filed.status()).state
+    ((kept,),) = await filed.provider.database.read(
+        lambda transaction: transaction.execute("SELECT cosigned_checkpoint FROM destination")
+    )
+    assert first == bytes(kept)
 
 
 async def test_decision_keeps_its_proof(filed: Filed) -> None:

@@ -21,6 +21,7 @@ OPEN = {
 RENEW = {"filingnet.network.v1.EnrolmentService/RenewCertificate"}
 DOCUMENTS = {"filingnet.network.v1.FollowService/FollowDocuments"}
 WITNESS = {"filingnet.network.v1.WitnessService/SubmitCosignature", "filingnet.network.v1.WitnessService/GetHead"}
+ROOTS = {"filingnet.network.v1.WitnessService/GetRangeRoots"}
 FETCH = "filingnet.network.v1.WitnessService/FetchLog"
 READ = {
     f"filingnet.regulator.v1.{service}Service/{call}"
@@ -148,8 +149,8 @@ BACKEND = {
 }
 
 MAY_CALL = {
-    Role.NATION: {"filingnet.network.v1.FollowService/FollowLog"} | WITNESS | RENEW,
-    Role.PROVINCE: {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | DOCUMENTS | WITNESS | RENEW,
+    Role.NATION: {"filingnet.network.v1.FollowService/FollowLog"} | WITNESS | ROOTS | RENEW,
+    Role.PROVINCE: {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | DOCUMENTS | WITNESS | ROOTS | RENEW,
     Role.PROVIDER: {
         "filingnet.network.v1.IntakeService/SubmitEntries",
         "filingnet.network.v1.IntakeService/GetHighWaterMark",
@@ -157,6 +158,7 @@ MAY_CALL = {
         "filingnet.network.v1.WitnessService/ProveFinal",
     }
     | DOCUMENTS
+    | ROOTS
     | RENEW,
     Role.READER: READ,
     Role.REVIEWER: READ | DECIDE,
