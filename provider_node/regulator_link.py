@@ -19,16 +19,18 @@ import structlog
 from provider_node.departures import Progress, advance, close_former, unsettled
 from provider_node.directives import DirectiveHandler, Directives
 from provider_node.finality import FinalityProofs
+from provider_node.regulator_heads import compare_heads
 from provider_node.standing import ReadStanding, Standing
 from provider_node.withheld import withheld_now
 from shared.alarms import Alarms
-from shared.channel import Peer, translated
+from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery.follow import Stream, follow
 from shared.delivery.worker import MAX_ENTRIES, DeliveryWorker, RefusalListener, Route
 from shared.errors import Unavailable
 from shared.evidence.forks import Contradiction
+from shared.evidence.hashing import ProofError
 from shared.evidence.keys import SigningKey
 from shared.evidence.names import regulator_of
 from shared.log_watch import LogWatch, Sighting
@@ -196,6 +198,14 @@ class RegulatorLink:
             group.create_task(self._follow_directives(standing, jurisdiction, peer, worker, finality))
             group.create_task(for_ever("proofs of finality", partial(finality.run, partial(_ask_for_proofs, peer))))
 
+    async def _compare(self, jurisdiction: str, peer: Peer) -> None:
+        try:
+            await compare_heads(self._database, jurisdiction, self._view.key_ring, peer)
+        except Contradiction as error:
+            await self._contradicted(jurisdiction, peer, error)
+        except (RemoteError, ProofError) as error:
+            log.info("regulator_not_compared", regulator=regulator_of(jurisdiction), reason=str(error)[:200])
+
     async def _contradicted(self, jurisdiction: str, peer: Peer, error: Contradiction) -> None:
         met = Sighting(jurisdiction, error.held, error.shown, str(error), error.kept)
         await self._watch.judge(met, read_shown=partial(read_roots, peer))
@@ -214,6 +224,7 @@ class RegulatorLink:
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
 
         async def open_stream() -> Stream[follow_service_pb2.FollowDirectivesResponse]:
+            await self._compare(jurisdiction, peer)
             request = follow_service_pb2.FollowDirectivesRequest(cursor=await directives.cursor())
             stream: Stream[follow_service_pb2.FollowDirectivesResponse] = stub.FollowDirectives(request)
             return stream

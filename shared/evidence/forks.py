@@ -223,24 +223,37 @@ def verify_fork(data: bytes, keys: KeyRing) -> VerifiedFork:
         raise UnusableProof("The two heads are of different logs; no two logs contradict each other.")
     if low.size > high.size:
         raise UnusableProof("The file names the larger head as the smaller one; write it anew.")
-    before, beyond = _hashes(fields["before"]), _hashes(fields["beyond"])
-    began_with = _began_with(low.size, high, before, beyond)
-    if began_with == low.root:
+    parts = TreeParts(tuple(_hashes(fields["before"])), tuple(_hashes(fields["beyond"])))
+    began = began_with(low.size, high, parts)
+    if began == low.root:
         if low.size == high.size:
             raise ProofError("The two heads are of the same size and the same root: they say the same.")
         raise ProofError("The larger tree begins with all of the smaller one: both heads can be true.")
-    return VerifiedFork(smaller, larger, began_with)
+    return VerifiedFork(smaller, larger, began)
 
 
-def _began_with(size: int, larger: Checkpoint, before: Sequence[bytes], beyond: Sequence[bytes]) -> bytes:
+def began_with(size: int, larger: Checkpoint, parts: TreeParts) -> bytes:
+    """Computes the root that the tree of a larger head had at a smaller size.
+
+    Args:
+        size: the smaller size.
+        larger: the head.
+        parts: of its tree; none where the sizes are the same.
+
+    Returns:
+        The root, 32 bytes.
+
+    Raises:
+        ProofError: the parts are not those of the head's tree.
+    """
     if size == larger.size:
-        if before or beyond:
+        if parts != TreeParts():
             raise UnusableProof("Two heads of one size need no hashes beside them; write the file anew.")
         return larger.root
-    if not before and not beyond:
+    if parts == TreeParts():
         raise ProofError("The file holds two heads of different sizes alone: by themselves both can be true.")
-    held = CompactRange(size, before)
-    if GrownTree(held, (), beyond, larger.size).root() != larger.root:
+    held = CompactRange(size, parts.before)
+    if GrownTree(held, (), parts.beyond, larger.size).root() != larger.root:
         raise ProofError("The hashes in the file do not lead to the root of the larger head: they prove nothing of it.")
     return held.root()
 
