@@ -19,6 +19,7 @@ from regulator_node import (
     commands_labels,
     commands_log,
     commands_network,
+    commands_reconcile,
     commands_records,
     commands_stopped,
     commands_trust,
@@ -139,6 +140,7 @@ commands_network.mount(app)
 commands_trust.mount(app)
 commands_stopped.mount(app)
 commands_fsck.mount(app)
+commands_reconcile.mount(app)
 app.add_typer(commands_filings.filings_app, name="filings")
 app.add_typer(commands_labels.labels_app, name="labels")
 app.add_typer(commands_log.log_app, name="log")

@@ -48,7 +48,7 @@ class StoredTree:
             mend = "give the size of a checkpoint that this log had before"
             violation = Violation("old_size", "SIZE_AHEAD", mend)
             raise InvalidInput(f"the log has {size} entries, fewer than that: {mend}", "SIZE_AHEAD", [violation])
-        return grown_trees.consistency_path(old_size, size, self._range, self._leaf)
+        return grown_trees.consistency_path(old_size, size, self.range_at, self._leaf)
 
     def root_of(self, start: int, end: int) -> bytes:
         """Returns the root of one subtree of the log, 32 bytes.
@@ -69,14 +69,15 @@ class StoredTree:
 
     def root_at(self, size: int) -> bytes:
         """Returns the root that the log had with so many entries, 32 bytes."""
-        return self._range(size).root()
+        return self.range_at(size).root()
 
     def _hash(self, low: int, high: int) -> bytes:
         if (low, high) not in self._known:
-            self._known[low, high] = grown_trees.hash_between(low, high, self._range, self._leaf)
+            self._known[low, high] = grown_trees.hash_between(low, high, self.range_at, self._leaf)
         return self._known[low, high]
 
-    def _range(self, size: int) -> CompactRange:
+    def range_at(self, size: int) -> CompactRange:
+        """Returns the compact range of the log with so many entries."""
         if not size:
             return CompactRange()
         run = self._run(size - 1)
