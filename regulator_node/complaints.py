@@ -198,7 +198,7 @@ class RegisterComplaints:
             transaction,
             jurisdiction,
             list(zip(stated.indexes, stated.entries, strict=True)),
-            micros(now),
+            stated.filed_time,
             feed_regions=self._feed_regions,
         )
         return jurisdiction, case_id_of(jurisdiction, self._log.node_name, body.escalation_id)

@@ -8,20 +8,38 @@ meanwhile: the check reads only, and goes on until the logs stood still while th
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from regulator_node.directive_feed import pass_on
+from regulator_node.fsck_derived import (
+    FEEDS,
+    Derived,
+    check_cases,
+    check_complaints,
+    check_text_rows,
+    compare_feeds,
+    read_feed,
+    read_names,
+    read_terms,
+    rows_of_term,
+    text_difference,
+)
 from regulator_node.fsck_log import CheckedRun, LogCheck, PlacedRun, Problem, runs_in_order
 from regulator_node.fsck_tables import KEYS, Difference, Row, columns_of, compare, mend, pages_of, read_rows
 from regulator_node.register import apply_entries
 from shared.database import Database, Transaction, open_database, sqlite_url
 from shared.errors import FailedPrecondition, Unavailable
 from shared.evidence.keyring import KeyRing
+from shared.identifiers import id_bytes
+from shared.mapping.times import micros_of
 from shared.network import NetworkView
+from shared.provisions.regions import NATION
 
 RUNS_AT_ONCE: Final = 100
 ROUNDS: Final = 5
@@ -38,22 +56,26 @@ class Findings:
         logs: entries of each log that were checked.
         problems: what is wrong with the logs themselves, which nothing here mends.
         differences: rows that are not what the logs say.
-        mended: whether these were replaced.
+        derived: what does not follow from what is stored elsewhere.
+        mended: whether what can be mended was.
     """
 
     logs: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    derived: list[Derived] = field(default_factory=list)
     mended: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether nothing is wrong, or nothing any more."""
-        return not self.problems and (not self.differences or self.mended)
+        left = [each for each in self.derived if each.mend is None or not self.mended]
+        return not self.problems and not left and (not self.differences or self.mended)
 
     def rows(self) -> list[dict[str, object]]:
         """Returns every finding as a row to print."""
-        found = [*self.problems, *(Problem(each.table, each.row, each.problem) for each in self.differences)]
+        others: list[Difference | Derived] = [*self.differences, *self.derived]
+        found = [*self.problems, *(Problem(each.table, each.row, each.problem) for each in others)]
         return [{"table": each.table, "row": each.row, "problem": each.problem} for each in found]
 
 
@@ -121,6 +143,7 @@ class _Check:
         self._advance = advance
         self._foreign: set[tuple[str, int]] = set()
         self._last: dict[str, int] = {}
+        self._nation = False
 
     async def run(self, *, repair: bool) -> Findings:
         for _ in range(ROUNDS):
@@ -135,21 +158,62 @@ class _Check:
         logs = await self._database.read(lambda transaction: transaction.execute("SELECT jurisdiction FROM log"))
         for (jurisdiction,) in logs:
             await self._database.read(partial(_check_head, self._logs, jurisdiction))
-        findings = Findings(self._sizes(), self._logs.problems, differences)
-        if repair and differences and not findings.problems:
-            await self._database.write(lambda transaction: mend(transaction, differences, columns))
+        derived = await self._check_derived([jurisdiction for (jurisdiction,) in logs])
+        findings = Findings(self._sizes(), self._logs.problems, differences, derived)
+        if repair and (differences or derived) and not findings.problems:
+            await self._database.write(lambda transaction: _mend(transaction, findings, columns))
             findings.mended = True
         return findings
 
+    async def _check_derived(self, jurisdictions: Sequence[str]) -> list[Derived]:
+        read = self._database.read
+        found = await read(check_complaints)
+        for jurisdiction in jurisdictions:
+            found += await read(partial(_check_cases, jurisdiction))
+        for table in FEEDS:
+            stored, replayed = [await each.read(partial(_read_feed, table)) for each in (self._database, self._scratch)]
+            found += compare_feeds(table, stored, replayed)
+        if self._database.dialect == "sqlite":
+            return found + await self._check_index()
+        for jurisdiction in jurisdictions:
+            found += await self._check_text(jurisdiction)
+        return found
+
+    async def _check_index(self) -> list[Derived]:
+        stored, replayed = [await each.read(read_terms) for each in (self._database, self._scratch)]
+        rows: set[int] = set()
+        for term in {*stored, *replayed}:
+            if stored.get(term) != replayed.get(term):
+                read = partial(_rows_of_term, term)
+                rows |= await self._database.read(read) ^ await self._scratch.read(read)
+        return text_difference(rows)
+
+    async def _check_text(self, jurisdiction: str) -> list[Derived]:
+        found: list[Derived] = []
+        after = -1
+        while page := await self._scratch.read(partial(_read_names, jurisdiction, after)):
+            found += await self._database.read(partial(_check_text_rows, page))
+            after = page[-1][1]
+        return found
+
     async def _replay(self) -> None:
+        # How a case stands, and so which reports join it, follows from the policies too; they were verified when they came.
+        policies = await self._database.read(_read_policies)
+        await self._scratch.write(partial(_keep_policies, policies))
+        self._nation = self._nation or bool(await self._database.read(_nation_runs))
         remaining = iter(await self._database.read(lambda transaction: runs_in_order(transaction, self._last)))
+        # What came down from the nation is replayed among the runs: an answer to an order follows the order.
+        forwarded = sorted(await self._database.read(self._check_receipts), key=_filed)
         while some := list(islice(remaining, RUNS_AT_ONCE)):
             runs = await self._database.read(partial(_check_runs, self._logs, some))
-            await self._scratch.write(partial(_apply, runs))
+            before = bisect_right(forwarded, _filed(runs[-1]), key=_filed)
+            among, forwarded = forwarded[:before], forwarded[before:]
+            placed = [*((run, False) for run in runs), *((run, True) for run in among)]
+            placed.sort(key=lambda each: each[0].filed_time)
+            await self._scratch.write(partial(_apply, placed, feed_regions=self._nation))
             self._last.update({place.jurisdiction: place.first_index for place in some})
             self._advance(sum(len(run.entries) for run in runs))
-        forwarded = await self._database.read(self._check_receipts)
-        await self._scratch.write(partial(_apply, forwarded))
+        await self._scratch.write(partial(_apply, [(run, True) for run in forwarded], feed_regions=False))
 
     def _check_receipts(self, transaction: Transaction) -> list[CheckedRun]:
         found = []
@@ -161,7 +225,7 @@ class _Check:
             self._foreign.add((jurisdiction, index))
             entry = self._logs.check_receipt(jurisdiction, index, bytes(receipt))
             if entry is not None:
-                filed_time = _told_time(transaction, jurisdiction, index)
+                filed_time = _told_time(transaction, jurisdiction, index) or micros_of(entry.created_time)
                 found.append(CheckedRun(jurisdiction, [(index, entry)], filed_time))
         return found
 
@@ -194,9 +258,73 @@ def _check_head(logs: LogCheck, jurisdiction: str, transaction: Transaction) -> 
     logs.check_head(transaction, jurisdiction)
 
 
-def _apply(runs: Sequence[CheckedRun], scratch: Transaction) -> None:
-    for run in runs:
-        apply_entries(scratch, run.jurisdiction, run.entries, run.filed_time, feed_regions=False)
+def _apply(placed: Sequence[tuple[CheckedRun, bool]], scratch: Transaction, *, feed_regions: bool) -> None:
+    """Applies runs of logs that are held, and entries that the nation forwarded out of others."""
+    for run, forwarded in placed:
+        if forwarded:
+            for index, entry in run.entries:
+                pass_on(scratch, run.jurisdiction, index, entry)
+        elif feed_regions:
+            _keep_entries(scratch, run)
+        fed = feed_regions and not forwarded
+        apply_entries(scratch, run.jurisdiction, run.entries, run.filed_time, feed_regions=fed)
+
+
+def _filed(run: CheckedRun) -> int:
+    return run.filed_time
+
+
+def _keep_entries(scratch: Transaction, run: CheckedRun) -> None:
+    """Keeps who stated what, of which the history that is fed when a provider moves is read."""
+    columns = ("jurisdiction", "log_index", "origin", "entry_id", "entry")
+    rows = [(run.jurisdiction, index, entry.origin, id_bytes(entry.entry_id), b"") for index, entry in run.entries]
+    scratch.insert_many("log_entry", columns, rows)
+
+
+def _nation_runs(transaction: Transaction) -> list[tuple[Any, ...]]:
+    return transaction.execute("SELECT 1 FROM run WHERE jurisdiction = ? LIMIT 1", (NATION,))
+
+
+def _read_policies(transaction: Transaction) -> list[tuple[Any, ...]]:
+    return transaction.execute("SELECT kind, version, signed FROM document WHERE kind = 'policy'")
+
+
+def _keep_policies(policies: Sequence[tuple[Any, ...]], scratch: Transaction) -> None:
+    scratch.executemany(
+        "INSERT INTO document (kind, version, signed) VALUES (?, ?, ?) ON CONFLICT (kind, version) DO NOTHING", policies
+    )
+
+
+def _mend(transaction: Transaction, findings: Findings, columns: Mapping[str, Sequence[str]]) -> None:
+    mend(transaction, findings.differences, columns)
+    for each in findings.derived:
+        if each.mend is not None:
+            each.mend(transaction)
+    # How a case stands follows from what was just written of it.
+    for jurisdiction in sorted({str(each.key[0]) for each in findings.differences if each.table.startswith("case_")}):
+        for case in check_cases(transaction, jurisdiction):
+            assert case.mend is not None
+            case.mend(transaction)
+
+
+def _check_cases(jurisdiction: str, transaction: Transaction) -> list[Derived]:
+    return check_cases(transaction, jurisdiction)
+
+
+def _read_feed(table: str, transaction: Transaction) -> dict[tuple[str, str], list[int]]:
+    return read_feed(transaction, table)
+
+
+def _rows_of_term(term: str, transaction: Transaction) -> set[int]:
+    return rows_of_term(transaction, term)
+
+
+def _read_names(jurisdiction: str, after: int, transaction: Transaction) -> list[tuple[str, int, str, str]]:
+    return read_names(transaction, jurisdiction, after)
+
+
+def _check_text_rows(page: Sequence[tuple[str, int, str, str]], transaction: Transaction) -> list[Derived]:
+    return check_text_rows(transaction, page)
 
 
 def _read(table: str, columns: Sequence[str], where: str, values: Row, transaction: Transaction) -> dict[Row, Row]:

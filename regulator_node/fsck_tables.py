@@ -1,7 +1,7 @@
 """Compares the tables that a log makes with what replaying the log gives, row by row, and mends them by it.
 
-What is compared follows from logs alone. Left out is what officers, the public and arrival add to it: cases with their
-assignments, complaints, the order in which regions and providers were fed, and the index of names.
+What is compared follows from logs alone. What officers, the public and arrival add to it is left out here and looked at in
+`fsck_derived`: how a case stands, complaints, the order in which regions and providers were fed, and the index of names.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from regulator_node.case_rows import DESK
 from shared.database import Transaction
 
 KEYS: Final[Mapping[str, Sequence[str]]] = {
@@ -24,8 +25,19 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "escalation_thread": ("jurisdiction", "provider", "escalation_id"),
     "measure": ("jurisdiction", "provider", "measure_id"),
     "appeal": ("jurisdiction", "provider", "measure_id"),
+    "case_file": ("jurisdiction", "case_id"),
+    "case_event": ("jurisdiction", "case_id", "source", "position"),
+    "case_code": ("jurisdiction", "case_id", "digest"),
 }
 """The tables that follow from logs, each with its primary key."""
+
+OTHERS: Final[Mapping[str, Mapping[str, object]]] = {
+    "case_file": {"shown_state": 0, "due_time": 0, "rise_time": 0, "assignee": "", "outcome": ""}
+}
+"""Columns that follow from more than logs, and what they hold until that is folded in (`fsck_derived`)."""
+
+_FROM_LOGS: Final = {"case_event": f" AND source <> '{DESK}'"}
+"""The rows of a table that follow from logs, where others do not: what an officer did that no log holds."""
 
 PAGE_INDEXES: Final = 5_000
 """Log indexes that are compared at once."""
@@ -67,8 +79,9 @@ class Difference:
 
 
 def columns_of(scratch: Transaction, table: str) -> list[str]:
-    """Lists a table's columns, as the scratch database has them."""
-    return [name for (name,) in scratch.execute("SELECT name FROM pragma_table_info(?) ORDER BY cid", (table,))]
+    """Lists a table's columns that follow from logs, as the scratch database has them."""
+    names = scratch.execute("SELECT name FROM pragma_table_info(?) ORDER BY cid", (table,))
+    return [name for (name,) in names if name not in OTHERS.get(table, ())]
 
 
 def pages_of(jurisdiction: str, table: str, top: int) -> Iterator[tuple[str, Row]]:
@@ -84,7 +97,8 @@ def pages_of(jurisdiction: str, table: str, top: int) -> Iterator[tuple[str, Row
 def read_rows(transaction: Transaction, table: str, columns: Sequence[str], where: str, values: Row) -> dict[Row, Row]:
     """Reads rows by primary key."""
     places = [columns.index(name) for name in KEYS[table]]
-    rows = transaction.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", values)  # noqa: S608
+    condition = where + _FROM_LOGS.get(table, "")
+    rows = transaction.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {condition}", values)  # noqa: S608
     plain = (tuple(bytes(each) if isinstance(each, memoryview) else each for each in row) for row in rows)
     return {tuple(row[place] for place in places): row for row in plain}
 
@@ -114,8 +128,17 @@ def mend(transaction: Transaction, differences: Sequence[Difference], columns: M
         columns: of each table.
     """
     for each in differences:
+        if each.stored and each.replayed is not None and each.table in OTHERS:
+            continue
         where = " AND ".join(f"{name} = ?" for name in KEYS[each.table])
         transaction.execute(f"DELETE FROM {each.table} WHERE {where}", each.key)  # noqa: S608
     for each in differences:
-        if each.replayed is not None:
-            transaction.insert_many(each.table, columns[each.table], [each.replayed])
+        if each.replayed is None:
+            continue
+        others, names = OTHERS.get(each.table, {}), columns[each.table]
+        if each.stored and others:
+            where = " AND ".join(f"{name} = ?" for name in KEYS[each.table])
+            values = ", ".join(f"{name} = ?" for name in names)
+            transaction.execute(f"UPDATE {each.table} SET {values} WHERE {where}", (*each.replayed, *each.key))  # noqa: S608
+        else:
+            transaction.insert_many(each.table, [*names, *others], [(*each.replayed, *others.values())])

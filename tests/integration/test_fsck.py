@@ -10,15 +10,28 @@ import pytest
 
 from regulator_node.fsck import Findings, check_register
 from regulator_node.fsck_tables import KEYS
+from regulator_node.log import RegisterLog
 from regulator_node.settings import MIGRATIONS
+from regulator_node.text_index import row_number
 from shared.database import Transaction, open_database, sqlite_url
 from shared.evidence.checkpoints import Checkpoint, sign_checkpoint
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
+from shared.identifiers import id_text
+from shared.pb.filingnet.network.v1 import decision_pb2
 from shared.provisions.label_rights import LabelAction, LabelScope
+from tests.integration import test_joined_cases as joined
 from tests.integration import test_register_cases as cases
 from tests.integration.case_samples import Provinces, provinces
-from tests.integration.filing_samples import JURISDICTION, NOW, Register, made_up_entry, made_up_filing
+from tests.integration.filing_samples import (
+    JURISDICTION,
+    NOW,
+    PROVIDER,
+    REGULATOR,
+    Register,
+    made_up_entry,
+    made_up_filing,
+)
 from tests.integration.label_samples import DAY, LabelOffice, body_entry, made_up_grant, made_up_request, new_id
 from tests.integration.test_intake_kinds import duty_profile, warning
 
@@ -178,6 +191,117 @@ async def test_cases_leave_no_difference(
         found = await check_register(database, MIGRATIONS, ring, repair=True)
         assert {"escalation_decision", "order_answer"} == {each.table for each in found.differences}
         assert (await check_register(database, MIGRATIONS, ring)).whole
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        cases.test_art_9_an_assigned_case_is_decided_as_it_was_seen,
+        joined.test_answer_2_a_report_and_complaints_at_once_are_one_case,
+        joined.test_answer_2_a_joined_report_that_nobody_decides_rises_as_one,
+        joined.test_answer_2_a_complaint_at_the_nation_joins_the_report_of_a_province,
+    ],
+)
+async def test_officers_and_complainants_leave_no_difference(
+    database_url: str, tmp_path: Path, story: Callable[[Provinces], Awaitable[None]]
+) -> None:
+    """What is assigned, joined, merged and complained of is none of the log's, and no damage."""
+    async with provinces(database_url, tmp_path) as both:
+        await story(both)
+        found = await check_register(both.register.database, MIGRATIONS, both.register.ring)
+        assert ([], True) == (found.rows(), found.whole)
+
+
+@pytest.mark.parametrize(
+    ("sql", "table", "problem"),
+    [
+        ("UPDATE case_file SET due_time = due_time + 1", "case_file", "not what follows from its events: due_time"),
+        ("UPDATE case_file SET shown_state = 9, assignee = 'x'", "case_file", "shown_state, assignee"),
+        ("UPDATE case_file SET baseline = 1", "case_file", "not what the log says: baseline"),
+        ("DELETE FROM case_file", "case_file", "missing"),
+        ("DELETE FROM case_event WHERE source = '330000'", "case_event", "missing"),
+        ("UPDATE case_event SET reason = 'x' WHERE source = '330000'", "case_event", "reason"),
+        ("DELETE FROM case_code", "case_code", "missing"),
+    ],
+)
+async def test_a_damaged_case_is_named_and_stands_again(
+    database_url: str, tmp_path: Path, sql: str, table: str, problem: str
+) -> None:
+    """What logs say of a case is replayed; how it stands follows from that and from what officers did, who keep it."""
+    async with provinces(database_url, tmp_path) as both:
+        _, view = await cases.reported(both)
+        case_id = id_text(view.file.case_id)
+        before = await both.office.desk.assign(case_id, "review-desk-2", view.etag)
+        database, ring = both.register.database, both.register.ring
+        await database.write(lambda transaction: transaction.execute(sql))
+        found = await check_register(database, MIGRATIONS, ring)
+        assert any(row["table"] == table and problem in str(row["problem"]) for row in found.rows()), found.rows()
+        assert (await check_register(database, MIGRATIONS, ring, repair=True)).whole
+        assert ([], True) == ((again := await check_register(database, MIGRATIONS, ring)).rows(), again.whole)
+        after = await both.cases.get(JURISDICTION, case_id)
+        assert (before.standing, before.happened) == (after.standing, after.happened)
+
+
+async def test_a_complaint_without_its_case_is_named(database_url: str, tmp_path: Path) -> None:
+    """Complaints are in no log: one whose case is not there is told, and stays."""
+    async with provinces(database_url, tmp_path) as both:
+        await joined.test_answer_2_a_report_and_complaints_at_once_are_one_case(both)
+        database, ring = both.register.database, both.register.ring
+        await database.write(lambda transaction: transaction.execute("UPDATE complaint SET account_id = case_id"))
+        found = await check_register(database, MIGRATIONS, ring, repair=True)
+        assert {"complaint"} == {row["table"] for row in found.rows()}
+        assert not found.whole
+
+
+async def test_names_that_the_index_does_not_hold_are_found(office: LabelOffice) -> None:
+    """A filing that is not found by its name, or by another's: named, and indexed anew, on both engines."""
+    database, at = office.register.database, row_number(JURISDICTION, 0)
+
+    def spoil(transaction: Transaction) -> None:
+        if transaction.dialect == "sqlite":
+            transaction.execute("INSERT INTO filing_text (rowid, tokens) VALUES (?, '样例 另外')", (at,))
+        else:
+            transaction.execute("UPDATE filing_text SET tokens = ARRAY['另外'] WHERE log_index = 0")
+
+    await database.write(spoil)
+    found = await check(office)
+    assert [("filing_text", "330000/0")] == [(row["table"], row["row"]) for row in found.rows()]
+    assert (await check(office, repair=True)).whole
+    assert (await check(office)).whole
+
+
+async def test_a_feed_lacks_nothing_and_repeats_nothing(office: LabelOffice) -> None:
+    """At the nation: what a province was not fed is added at the end, what is none of its is taken out, nothing is moved."""
+    register, key = office.register, SigningKey.generate()
+    nation = RegisterLog("regulator/100000", "100000", key)
+    decision = decision_pb2.FilingDecision(provider="provider/wave", revision=1)
+
+    def found_nation(transaction: Transaction) -> None:
+        nation.create(transaction, NOW)
+        nation.append_own(transaction, [("filing_decision", decision)], NOW)
+
+    await register.database.write(found_nation)
+    await register.submit(made_up_entry(made_up_filing(new_id(), subject_region="440000"), sequence=9))
+    await register.submit(made_up_entry(made_up_filing(new_id(), subject_region="440000"), sequence=10))
+    others = {PROVIDER: [register.provider_key.verifying_key], REGULATOR: [register.key.verifying_key]}
+    keys = KeyRing({**others, "regulator/100000": [key.verifying_key]})
+    missing = await check(office, keys=keys)
+    fed = [row["row"] for row in missing.rows() if row["table"] == "region_feed"]
+    assert 2 == len(fed)
+    assert (await check(office, repair=True, keys=keys)).whole
+    assert (await check(office, keys=keys)).whole
+    await damage(office, "UPDATE region_feed SET log_index = 0 WHERE position = 1")
+    found = await check(office, keys=keys)
+    assert ["it is missing", "no entry of the log makes such a row"] == [row["problem"] for row in found.rows()]
+    assert (await check(office, repair=True, keys=keys)).whole
+    after = await register.database.read(
+        lambda transaction: transaction.execute("SELECT position, log_index FROM region_feed ORDER BY position")
+    )
+    assert [2, 3] == [position for position, _ in after]
+    # Its readers have read it in this order, and it is told, not moved.
+    assert ["the order is not that of the log; whoever read it has it so"] == [
+        row["problem"] for row in (await check(office, keys=keys)).rows()
+    ]
 
 
 def test_every_key_is_the_tables_own(tmp_path: Path) -> None:
