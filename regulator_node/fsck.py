@@ -200,7 +200,7 @@ class _Check:
         # How a case stands, and so which reports join it, follows from the policies too; they were verified when they came.
         policies = await self._database.read(_read_policies)
         await self._scratch.write(partial(_keep_policies, policies))
-        self._nation = self._nation or bool(await self._database.read(_nation_runs))
+        self._nation = self._nation or bool(await self._database.read(_nation_log))
         remaining = iter(await self._database.read(lambda transaction: runs_in_order(transaction, self._last)))
         # What came down from the nation is replayed among the runs: an answer to an order follows the order.
         forwarded = sorted(await self._database.read(self._check_receipts), key=_filed)
@@ -281,8 +281,9 @@ def _keep_entries(scratch: Transaction, run: CheckedRun) -> None:
     scratch.insert_many("log_entry", columns, rows)
 
 
-def _nation_runs(transaction: Transaction) -> list[tuple[Any, ...]]:
-    return transaction.execute("SELECT 1 FROM run WHERE jurisdiction = ? LIMIT 1", (NATION,))
+def _nation_log(transaction: Transaction) -> list[tuple[Any, ...]]:
+    # A province holds its own log alone; the nation's is its own from the start, also before its first run.
+    return transaction.execute("SELECT 1 FROM log WHERE jurisdiction = ?", (NATION,))
 
 
 def _read_policies(transaction: Transaction) -> list[tuple[Any, ...]]:

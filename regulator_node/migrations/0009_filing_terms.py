@@ -7,5 +7,6 @@ import peewee
 
 def up(migrator: Any, db: Any) -> None:
     """Creates the view on the index; on PostgreSQL the index is a table already."""
-    if isinstance(db, peewee.SqliteDatabase):
+    sqlite = isinstance(db, peewee.SqliteDatabase)
+    if sqlite:
         db.execute_sql("CREATE VIRTUAL TABLE filing_term USING fts5vocab(filing_text, 'instance')")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from provider_node.accounts import Accounts
@@ -23,10 +24,12 @@ from regulator_node.followers import Following, follow_nation, follow_provinces
 from regulator_node.intake import Intake
 from regulator_node.intake_servicer import UNVALIDATED, IntakeServicer
 from regulator_node.log import RegisterLog
+from regulator_node.log_watch import RegulatorWatch
 from regulator_node.own_log import OwnLogGuard, recover
 from regulator_node.review import Review
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
+from shared.alarms import Alarms
 from shared.changes import Changes
 from shared.errors import FilingnetError
 from shared.network import NetworkView
@@ -58,6 +61,21 @@ class Surroundings:
     chance: random.Random
 
 
+class RaisedAlarms(Alarms):
+    """Alarms that are kept by the trace instead of by files."""
+
+    def __init__(self, name: str, trace: Trace) -> None:
+        super().__init__(Path(name))
+        self._name = name
+        self._trace = trace
+
+    def raise_alarm(
+        self, reason: str, jurisdiction: str, detail: str, heads: bytes | None = None, *, proven: bool = False
+    ) -> None:
+        """Notes it."""
+        self._trace.note(f"{self._name} raises {reason} about {jurisdiction}: {detail}")
+
+
 class Node:
     """A node through all its lives.
 
@@ -81,6 +99,7 @@ class Node:
         self.life.alive = False
         self.ended: list[Life] = []
         self.parts: Any = None
+        self.alarms = RaisedAlarms(name, surroundings.trace)
 
     @property
     def up(self) -> bool:
@@ -174,7 +193,7 @@ class RegulatorNode(Node):
         log = RegisterLog(self.name, own, key_of(self.name))
         await database.write(lambda transaction: log.create(transaction, clock()))
         peer, nation = self.around.wire.peer(self.name), self.name == NATION
-        guard = OwnLogGuard(database, log, view, partial(peer, NATION))
+        guard = OwnLogGuard(database, log, view, partial(peer, NATION), self.alarms)
         witness = Witness(log, clock)
         intake = Intake(log, feed_regions=nation)
         servicers: list[tuple[Any, Any]] = [
@@ -188,7 +207,7 @@ class RegulatorNode(Node):
             ),
             (
                 witness_service_pb2_grpc.add_WitnessServiceServicer_to_server,
-                WitnessServicer(database, own, witness, view, log_changes),
+                WitnessServicer(database, own, witness, view, log_changes, guard),
             ),
         ]
         served = Served(self.life, view, clock, own, servicers, UNVALIDATED)
@@ -197,11 +216,12 @@ class RegulatorNode(Node):
         self.around.wire.serve(served)
         review = Review(database, log, view.policy_at, clock, feed_regions=nation, on_change=log_changes.notify)
         self.parts = RegulatorParts(review, log, view)
-        following = Following(database, view, peer, log_changes, clock)
+        watch = RegulatorWatch(database, view, self.alarms)
+        following = Following(database, view, peer, log_changes, clock, watch)
         if nation:
             works: dict[str, Any] = {"provinces": partial(follow_provinces, following, witness)}
         else:
-            works = {"nation": partial(follow_nation, following, witness), "own log": guard.ask_until_answered}
+            works = {"nation": partial(follow_nation, following, witness), "own log": guard.ask_for_ever}
         for name, work in works.items():
             self.life.spawn(for_ever(name, work))
 
@@ -249,6 +269,7 @@ class ProviderNode(Node):
             self.around.wire.peer(self.name),
             key_of(self.name),
             clock,
+            self.alarms,
             handlers,
             Refusals(gate),
             max_entries=self._max_entries,
