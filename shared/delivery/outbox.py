@@ -31,6 +31,9 @@ PROVIDER_ITSELF: Final = str(uuid.UUID(int=0))
 
 _FILING: Final = "filing"
 
+_OF_TIMES: Final = "TIME_"
+"""How the reasons begin by which an entry is refused for its times."""
+
 
 class OutboxState(IntEnum):
     """Where an entry is."""
@@ -289,8 +292,8 @@ def readdress(transaction: Transaction, left: str, destination: str, jurisdictio
 def replay(transaction: Transaction, account_id: str, now: datetime) -> int:
     """Queues what was refused of an account, and what waits behind it, again as it is.
 
-    Only a time of making that has not come yet, by a clock that was ahead and is right again, becomes the present one:
-    it would be refused for as long as the clock was ahead. The entries were never taken in.
+    Only the time of making becomes the present one, where it has not come yet, by a clock that was ahead and is right
+    again, or where an entry was refused for a time: it would be refused so again. The entries were never taken in.
 
     Args:
         transaction: a write.
@@ -300,18 +303,22 @@ def replay(transaction: Transaction, account_id: str, now: datetime) -> int:
     Returns:
         The number of entries queued.
     """
+    stopped = (account_id, OutboxState.PARKED, OutboxState.REJECTED)
     rows = transaction.execute(
-        "UPDATE outbox SET state = ?, reason = NULL, violations = NULL, rejection = NULL"
-        " WHERE account_id = ? AND state IN (?, ?) RETURNING destination, sequence, entry",
-        (OutboxState.QUEUED, account_id, OutboxState.PARKED, OutboxState.REJECTED),
+        "SELECT destination, sequence, entry, reason FROM outbox WHERE account_id = ? AND state IN (?, ?)", stopped
     )
-    early = []
-    for destination, sequence, data in rows:
+    made_now = []
+    for destination, sequence, data, reason in rows:
         entry = entry_pb2.Entry.FromString(bytes(data))
-        if entry.created_time.ToMicroseconds() > micros(now):
+        if entry.created_time.ToMicroseconds() > micros(now) or str(reason).startswith(_OF_TIMES):
             entry.created_time.FromMicroseconds(micros(now))
-            early.append((entry.SerializeToString(), destination, sequence))
-    transaction.executemany("UPDATE outbox SET entry = ? WHERE destination = ? AND sequence = ?", early)
+            made_now.append((entry.SerializeToString(), destination, sequence))
+    transaction.executemany("UPDATE outbox SET entry = ? WHERE destination = ? AND sequence = ?", made_now)
+    transaction.execute(
+        "UPDATE outbox SET state = ?, reason = NULL, violations = NULL, rejection = NULL"
+        " WHERE account_id = ? AND state IN (?, ?)",
+        (OutboxState.QUEUED, *stopped),
+    )
     return len(rows)
 
 
