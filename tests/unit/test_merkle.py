@@ -228,6 +228,17 @@ def test_a_consistency_proof_is_exactly_as_long_as_the_trees_are_high() -> None:
         verify_consistency(8, 8, [], old_root, new_root)
 
 
+def test_every_pair_of_sizes() -> None:
+    """Promise 4: of all trees up to 33 leaves, each begins with every smaller one, and every leaf is in it."""
+    leaves = leaf_hashes_of([bytes([number]) for number in range(33)])
+    roots = [root_of(leaves[:size]) for size in range(34)]
+    for size in range(1, 34):
+        for smaller in range(size):
+            verify_inclusion(leaves[smaller], smaller, size, inclusion_proof(leaves[:size], smaller), roots[size])
+            proof = consistency_proof(leaves[:size], smaller)
+            verify_consistency(smaller, size, proof, roots[smaller], roots[size])
+
+
 def test_shrinking_is_refused() -> None:
     """A newer head that is smaller than the older is refused: a log never shrinks."""
     leaves = leaf_hashes_of(LEAVES)
