@@ -22,7 +22,7 @@ FIRST: Final = (-1, "")
 _OF_REPORT: Final = ("report_statement", "report_event", "report_pause", "report_code", "report")
 
 
-class ReportSource:
+class ReportSource(RecordSource):
     """Reports that were settled or decided."""
 
     record_class = RecordClass.REPORT
@@ -52,7 +52,7 @@ class ReportSource:
             transaction.executemany(f"DELETE FROM {table} WHERE report_id = ?", ids)  # noqa: S608 - fixed names
 
 
-class MeasureSource:
+class MeasureSource(RecordSource):
     """Statements of reasons of measures that ended and cannot be appealed against any more."""
 
     record_class = RecordClass.MEASURE
@@ -72,7 +72,7 @@ class MeasureSource:
         transaction.executemany(query, [(record.record_id,) for record in records])
 
 
-class AppealSource:
+class AppealSource(RecordSource):
     """Owners' words in appeals that are over, and who decided them."""
 
     record_class = RecordClass.APPEAL

@@ -222,7 +222,7 @@ class CaseDesk:
             transaction,
             self._log.jurisdiction,
             list(zip(stated.indexes, stated.entries, strict=True)),
-            micros(now),
+            stated.filed_time,
             feed_regions=self._feed_regions,
         )
         return stated.indexes[0]

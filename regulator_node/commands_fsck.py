@@ -59,7 +59,8 @@ def fsck(
     with closing(FolderLock(data, "data of a regulator")) if repair else nullcontext():
         found = cli.wait_for(check())
     if as_json:
-        cli.print_json({"whole": found.whole, "mended": found.mended, "logs": found.logs, "findings": found.rows()})
+        counts = {"logs": found.logs, "disposed": found.disposed}
+        cli.print_json({"whole": found.whole, "mended": found.mended, **counts, "findings": found.rows()})
     else:
         _say(found, repair=repair)
     if not found.whole:
@@ -69,6 +70,8 @@ def fsck(
 def _say(found: Findings, *, repair: bool) -> None:
     for jurisdiction, size in sorted(found.logs.items()):
         typer.echo(f"log of {jurisdiction}: {size:,} entries checked")
+        if gone := found.disposed.get(jurisdiction):
+            typer.echo(f"  {gone:,} of them are disposed of under certificates: in the tree, and without content")
     if found.rows():
         cli.print_rows(found.rows(), columns=COLUMNS, as_json=False)
     if found.mended:

@@ -16,6 +16,7 @@ from typing import Final, Generic, TypeVar
 import grpc
 
 from regulator_node.directive_feed import read_directives
+from regulator_node.disposed_entries import disposal_of
 from regulator_node.log import filed_time_of, read_log, read_receipt, read_runs
 from regulator_node.witness import read_cosigned
 from shared.changes import Changes
@@ -118,17 +119,8 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
         region = current_caller().jurisdiction
 
         def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowRegionResponse]:
-            rows = transaction.execute(
-                "SELECT position, jurisdiction, log_index FROM region_feed WHERE region = ? AND position > ?"
-                " ORDER BY position LIMIT ?",
-                (region, cursor, MAX_RECEIPTS),
-            )
-            end = rows[-1][0] if rows else cursor
-            page = follow_service_pb2.FollowRegionResponse(cursor=end)
-            for _, jurisdiction, index in rows:
-                forwarded = page.entries.add(receipt=_receipt(transaction, jurisdiction, index))
-                forwarded.filed_time.FromMicroseconds(filed_time_of(transaction, jurisdiction, index))
-            return _Step(end, page if rows else None)
+            page = read_region(transaction, region, cursor)
+            return _Step(page.cursor, page if page.entries else None)
 
         def heartbeat(cursor: int) -> follow_service_pb2.FollowRegionResponse:
             return follow_service_pb2.FollowRegionResponse(cursor=cursor)
@@ -203,6 +195,22 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
 
 def _at(read: Callable[[Transaction, int], _Step[Page]], cursor: int, transaction: Transaction) -> _Step[Page]:
     return read(transaction, cursor)
+
+
+def read_region(transaction: Transaction, region: str, cursor: int) -> follow_service_pb2.FollowRegionResponse:
+    """Reads what is forwarded to a region after a cursor; of what was disposed of, the certificate."""
+    rows = transaction.execute(
+        "SELECT position, jurisdiction, log_index FROM region_feed WHERE region = ? AND position > ?"
+        " ORDER BY position LIMIT ?",
+        (region, cursor, MAX_RECEIPTS),
+    )
+    page = follow_service_pb2.FollowRegionResponse(cursor=rows[-1][0] if rows else cursor)
+    for _, jurisdiction, index in rows:
+        disposed = disposal_of(transaction, jurisdiction, index)
+        receipt = None if disposed is not None else _receipt(transaction, jurisdiction, index)
+        forwarded = page.entries.add(receipt=receipt, disposed=disposed)
+        forwarded.filed_time.FromMicroseconds(filed_time_of(transaction, jurisdiction, index))
+    return page
 
 
 def _receipt(transaction: Transaction, jurisdiction: str, index: int) -> evidence_pb2.Receipt:

@@ -58,6 +58,7 @@ class Findings:
         differences: rows that are not what the logs say.
         derived: what does not follow from what is stored elsewhere.
         mended: whether what can be mended was.
+        disposed: how many of each log's entries were disposed of under a certificate.
     """
 
     logs: dict[str, int] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Findings:
     differences: list[Difference] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
     mended: bool = False
+    disposed: dict[str, int] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -159,7 +161,7 @@ class _Check:
         for (jurisdiction,) in logs:
             await self._database.read(partial(_check_head, self._logs, jurisdiction))
         derived = await self._check_derived([jurisdiction for (jurisdiction,) in logs])
-        findings = Findings(self._sizes(), self._logs.problems, differences, derived)
+        findings = Findings(self._sizes(), self._logs.problems, differences, derived, disposed=self._logs.disposed)
         if repair and (differences or derived) and not findings.problems:
             await self._database.write(lambda transaction: _mend(transaction, findings, columns))
             findings.mended = True
@@ -345,4 +347,4 @@ def _told_time(transaction: Transaction, jurisdiction: str, index: int) -> int:
 
 
 def _with_filed_time() -> Iterator[str]:
-    yield from ("filing", "label", "duty_profile", "order_answer")
+    yield from ("filing", "label", "duty_profile", "order_answer", "account_entry")

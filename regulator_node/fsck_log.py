@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from regulator_node.log import read_runs
 from shared.database import Transaction
 from shared.evidence.checkpoints import verify_checkpoint, verify_head
+from shared.evidence.disposed_entries import record_of
 from shared.evidence.hashing import ProofError, leaf_hashes_of, split_hashes
 from shared.evidence.keyring import KeyRing
 from shared.evidence.names import log_origin, regulator_of
@@ -61,12 +62,14 @@ class LogCheck:
         held: each log as it was acknowledged so far.
         problems: what was found.
         roots: of each log at the end of each of its runs that a stored head could name.
+        disposed: how many entries of each log were disposed of under a certificate.
     """
 
     keys: KeyRing
     held: dict[str, CompactRange] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     roots: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    disposed: dict[str, int] = field(default_factory=dict)
 
     def check_run(self, transaction: Transaction, place: PlacedRun) -> CheckedRun:
         """Checks the next run of a log.
@@ -166,6 +169,9 @@ class LogCheck:
                 self._found("log_entry", run.jurisdiction, index, "it is missing")
                 continue
             origin, entry_id, entry = stored[index]
+            if not entry:
+                self._check_disposed(run, index, leaf, entry_id)
+                continue
             if leaf_hashes_of([entry]) != [leaf]:
                 self._found("log_entry", run.jurisdiction, index, "its bytes are not those that were acknowledged")
                 continue
@@ -176,6 +182,18 @@ class LogCheck:
         if count != len(leaves):
             self._found("run", run.jurisdiction, run.first_index, f"its size is {count}, and it holds {len(leaves)}")
         return sound
+
+    def _check_disposed(self, run: evidence_pb2.Run, index: int, leaf: bytes, entry_id: bytes) -> None:
+        """Checks what stands for an entry without bytes; `verify_run` verifies its certificate."""
+        records = [record_of(each) for each in run.disposed if run.first_index + each.offset == index]
+        if not records:
+            self._found("log_entry", run.jurisdiction, index, "its bytes are gone, and no certificate says why")
+        elif records[0].leaf_hash != leaf:
+            self._found("disposed_entry", run.jurisdiction, index, "its certificate covers another entry")
+        elif id_bytes(records[0].record_id) != entry_id:
+            self._found("log_entry", run.jurisdiction, index, "its id is not the one of its certificate")
+        else:
+            self.disposed[run.jurisdiction] = self.disposed.get(run.jurisdiction, 0) + 1
 
     def _check_root(self, jurisdiction: str, what: str, size: int, root: bytes, stored_size: int) -> None:
         if size != stored_size:

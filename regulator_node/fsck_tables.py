@@ -20,6 +20,7 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "duty_profile": ("jurisdiction", "log_index"),
     "escalation_decision": ("jurisdiction", "log_index"),
     "order_answer": ("jurisdiction", "log_index"),
+    "account_entry": ("jurisdiction", "log_index"),
     "directive": ("jurisdiction", "addressee", "log_index"),
     "label_grant": ("jurisdiction", "provider", "grant_id"),
     "escalation_thread": ("jurisdiction", "provider", "escalation_id"),

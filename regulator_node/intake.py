@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from regulator_node.admission import admitted
+from regulator_node.disposed_entries import disposed_leaves
 from regulator_node.intake_contexts import BatchJudge, Record
 from regulator_node.log import NewRun, RegisterLog, acknowledgement_of
 from regulator_node.register import apply_entries, apply_openings
@@ -79,6 +80,14 @@ class _Judgement:
 
 
 _STANDS: Final = _Judgement(ACCEPTED)
+
+
+class _Known(NamedTuple):
+    """An entry that is in the log: where, its bytes, and where they were disposed of its leaf hash instead."""
+
+    log_index: int
+    raw: bytes
+    leaf_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +341,7 @@ class Intake:
         seen: set[bytes] = set()
         return [_judge(prepared, judge, known, seen) for prepared in batch.entries]
 
-    def _known_entries(self, transaction: Transaction, batch: PreparedBatch) -> dict[bytes, tuple[int, bytes]]:
+    def _known_entries(self, transaction: Transaction, batch: PreparedBatch) -> dict[bytes, _Known]:
         keys = list({prepared.entry_key for prepared in batch.entries if prepared.entry_key})
         if not keys:
             return {}
@@ -342,7 +351,8 @@ class Intake:
             f" AND entry_id IN ({', '.join('?' * len(keys))})",
             (self._log.jurisdiction, batch.origin, *keys),
         )
-        return {bytes(key): (index, bytes(entry)) for key, index, entry in rows}
+        gone = disposed_leaves(transaction, self._log.jurisdiction, [index for _, index, entry in rows if not entry])
+        return {bytes(key): _Known(index, bytes(entry), gone.get(index, b"")) for key, index, entry in rows}
 
     def _append(
         self, transaction: Transaction, batch: PreparedBatch, accepted: Sequence[int], now: datetime
@@ -425,13 +435,12 @@ def _last_sequence(batch: PreparedBatch) -> int:
     return max((prepared.entry.sequence for prepared in batch.entries if prepared.entry), default=0)
 
 
-def _judge(
-    prepared: PreparedEntry, judge: BatchJudge, known: Mapping[bytes, tuple[int, bytes]], seen: set[bytes]
-) -> _Judgement:
+def _judge(prepared: PreparedEntry, judge: BatchJudge, known: Mapping[bytes, _Known], seen: set[bytes]) -> _Judgement:
     if prepared.entry_key in known:
-        index, raw = known[prepared.entry_key]
-        if raw == prepared.raw:
-            return _Judgement(DUPLICATE, index)
+        earlier = known[prepared.entry_key]
+        # Of one that was disposed of the hash is known for ever, and tells as much.
+        if (earlier.raw == prepared.raw) if earlier.raw else (earlier.leaf_hash == prepared.leaf_hash):
+            return _Judgement(DUPLICATE, earlier.log_index)
         return _Judgement(CONFLICT, refusal=CONFLICT_REFUSAL)
     if prepared.refusal is not None or prepared.record is None:
         return _Judgement(REJECTED, refusal=prepared.refusal)

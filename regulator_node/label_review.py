@@ -168,7 +168,7 @@ class LabelReview:
             transaction,
             self._log.jurisdiction,
             list(zip(stated.indexes, stated.entries, strict=True)),
-            micros(now),
+            stated.filed_time,
             feed_regions=self._feed_regions,
         )
         return stated.indexes

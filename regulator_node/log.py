@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 
+from regulator_node.disposed_entries import fill_disposed
 from shared.clock import micros
 from shared.database import Transaction
 from shared.errors import NotFound, Unavailable
@@ -338,7 +339,7 @@ def read_runs(
         if runs and size >= max_bytes:
             break
         run = _run_from_row(transaction, jurisdiction, row)
-        size += sum(map(len, run.entries))
+        size += sum(map(len, run.entries)) + sum(each.ByteSize() for each in (*run.disposed, *run.certificates))
         runs.append(run)
     return runs
 
@@ -361,6 +362,8 @@ def _run_from_row(transaction: Transaction, jurisdiction: str, row: tuple[Any, .
             (jurisdiction, first_index, first_index + size),
         )
     )
+    if not all(run.entries):
+        fill_disposed(transaction, run)
     return run
 
 
@@ -370,7 +373,7 @@ def read_receipt(
     """Builds the receipt of one entry: the same bytes for ever, or with a cosigned checkpoint to lead to.
 
     Raises:
-        NotFound when the index is not in the log.
+        NotFound when the index is not in the log, or the entry was disposed of.
     """
     first_index, _, acknowledgement = acknowledgement_of(transaction, jurisdiction, log_index)
     ((header, signature, leaf_hashes, indexes),) = transaction.execute(
@@ -381,6 +384,9 @@ def read_receipt(
     ((entry,),) = transaction.execute(
         "SELECT entry FROM log_entry WHERE jurisdiction = ? AND log_index = ?", (jurisdiction, log_index)
     )
+    if not entry:
+        message = f"entry {log_index} of the log of {jurisdiction} was disposed of: its certificate proves that"
+        raise NotFound(message, "ENTRY_DISPOSED_OF")
     if leaf_hashes is None:
         leaf_hashes = evidence_pb2.Acknowledgement.FromString(acknowledgement).leaf_hashes
     offset = log_index - first_index

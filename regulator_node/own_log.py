@@ -249,8 +249,9 @@ def _compared(transaction: Transaction, own: str, witnessed: Checkpoint | None) 
 def _settle(transaction: Transaction, own: str, from_index: int) -> None:
     """Restores what intake keeps beside the log: when the log last grew, and how far each stream was answered."""
     rows = transaction.execute(
-        "SELECT origin, entry FROM log_entry WHERE jurisdiction = ? AND log_index >= ? AND origin LIKE 'provider/%'",
-        (own, from_index),
+        "SELECT origin, entry FROM log_entry WHERE jurisdiction = ? AND log_index >= ? AND origin LIKE 'provider/%'"
+        " AND entry <> ?",
+        (own, from_index, b""),
     )
     positions: dict[str, int] = {}
     for origin, raw in rows:

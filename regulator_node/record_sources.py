@@ -1,9 +1,11 @@
-"""The records that a regulator keeps outside of the log, and how each class of them is disposed of (Art. 8(2)).
+"""The records that a regulator keeps, and how each class of them outside of the log is disposed of (Art. 8(2)).
 
 - A complaint goes with the complainant's sealed words, the item's address and the digest of its tracking code. The case
   that it opened, and what was decided, is in the log.
 - Of a case goes to whom it was assigned, which no log holds. Everything else about it is folded out of the log.
 - A line of the trail of officers' calls goes as a whole.
+
+Entries of logs have a module of their own, `entry_sources`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from typing import Final
 
 from regulator_node.case_queries import CaseView, view_of
 from regulator_node.case_rows import DESK, read_case
+from regulator_node.entry_sources import entry_sources
 from shared.database import Transaction
+from shared.evidence.names import regulator_of
 from shared.identifiers import id_bytes, id_text
 from shared.provisions.escalations import CaseState
 from shared.provisions.policy import Policy
@@ -26,7 +30,7 @@ _FIRST: Final = (-1, b"")
 _FIRST_EVENT: Final = (-1, "", b"", -1)
 
 
-class ComplaintSource:
+class ComplaintSource(RecordSource):
     """Complaints whose case is over.
 
     Args:
@@ -64,7 +68,7 @@ class ComplaintSource:
         transaction.executemany(query, [(self._jurisdiction, id_bytes(record.record_id)) for record in records])
 
 
-class CaseSource:
+class CaseSource(RecordSource):
     """To whom cases were assigned that are over, at this node's desk."""
 
     record_class = RecordClass.CASE
@@ -104,7 +108,7 @@ class CaseSource:
             transaction.executemany("UPDATE case_file SET assignee = '' WHERE jurisdiction = ? AND case_id = ?", rows)
 
 
-class QueryAuditSource:
+class QueryAuditSource(RecordSource):
     """Lines of the trail of officers' calls, which are over at once.
 
     Args:
@@ -136,12 +140,13 @@ class QueryAuditSource:
 
 
 def record_sources(jurisdiction: str) -> list[RecordSource]:
-    """Returns the classes of records that a regulator keeps.
+    """Returns the classes of records that a regulator keeps, its entries of logs after what lies beside them.
 
     Args:
         jurisdiction: its own.
     """
-    return [ComplaintSource(jurisdiction), CaseSource(), QueryAuditSource(jurisdiction)]
+    beside: list[RecordSource] = [ComplaintSource(jurisdiction), CaseSource(), QueryAuditSource(jurisdiction)]
+    return beside + entry_sources(jurisdiction, regulator_of(jurisdiction))
 
 
 def _case(transaction: Transaction, jurisdiction: str, case_id: bytes) -> CaseView | None:
@@ -162,5 +167,5 @@ def _record(record_class: RecordClass, record_id: str, view: CaseView | None) ->
         ceased,
         id_text(view.file.account_id),
         frozenset({id_text(view.file.escalation_id)}),
-        id_text(view.file.case_id),
+        frozenset({id_text(view.file.case_id)}),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from regulator_node import text_index
+from regulator_node.account_entries import keep_places
 from regulator_node.register_departures import apply_departures, logs_of, marks, moved_to
 from regulator_node.register_duties import apply_duty_profiles
 from regulator_node.register_escalations import (
@@ -82,6 +83,7 @@ def apply_entries(
         apply_escalations(transaction, jurisdiction, escalations, filed_time)
     if profiles := kinds.get("duty_profile"):
         apply_duty_profiles(transaction, jurisdiction, profiles, filed_time)
+    keep_places(transaction, jurisdiction, kinds, filed_time)
     if departures := kinds.get("departure"):
         apply_departures(transaction, jurisdiction, departures, feed_regions=feed_regions)
     fed = _regions_of_filings(transaction, jurisdiction, filings) if feed_regions else []

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from regulator_node.directive_feed import pass_on
+from regulator_node.disposed_entries import disposal_of, keep_disposed
 from regulator_node.log import NewRun, StoredRun, store_runs
 from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
@@ -25,7 +26,8 @@ from shared.errors import Conflict, FilingnetError
 from shared.evidence.acknowledgements import build_acknowledgement
 from shared.evidence.batches import SignedBatch
 from shared.evidence.checkpoints import verify_checkpoint
-from shared.evidence.hashing import ProofError, leaf_hashes_of, split_hashes
+from shared.evidence.disposed_entries import record_of, run_leaf_hashes
+from shared.evidence.hashing import ProofError, split_hashes
 from shared.evidence.names import log_origin, regulator_of
 from shared.evidence.ranges import CompactRange
 from shared.evidence.receipts import VerifiedReceipt, verify_receipt
@@ -62,10 +64,10 @@ def read_replicas(transaction: Transaction, own_jurisdiction: str) -> list[Repli
 
 @dataclass(frozen=True, slots=True)
 class _VerifiedRun:
-    """A run that was verified: its entries, the log before it, and the log after it."""
+    """A run that was verified: its entries that were not disposed of, with their indexes, the log before and after it."""
 
     run: evidence_pb2.Run
-    entries: Sequence[entry_pb2.Entry]
+    entries: Sequence[tuple[int, entry_pb2.Entry]]
     before: CompactRange
     after: CompactRange
 
@@ -184,7 +186,8 @@ class LogCopy:
                 raise ProofError("The run was filed before the one that it follows.")
             last_time = run.filed_time.ToMicroseconds()
             after = verify_run(run, held, ring.lookup, log_keys)
-            verified.append(_VerifiedRun(run, [read_entry(raw) for raw in run.entries], held, after))
+            entries = [(index, read_entry(raw)) for index, raw in enumerate(run.entries, run.first_index) if raw]
+            verified.append(_VerifiedRun(run, entries, held, after))
             held = after
         return verified
 
@@ -209,23 +212,32 @@ class LogCopy:
         run, signed = verified.run, verified.run.batch.signed_header
         filed_time = run.filed_time.ToMicroseconds()
         acknowledgement = build_acknowledgement(
-            self._jurisdiction, verified.before, leaf_hashes_of(run.entries), run.checkpoint
+            self._jurisdiction, verified.before, run_leaf_hashes(run), run.checkpoint
         )
         new = NewRun(
-            verified.entries[0].origin,
+            entry_pb2.BatchHeader.FromString(signed.header).origin,
             run.entries,
-            [id_bytes(entry.entry_id) for entry in verified.entries],
+            _entry_ids(verified),
             SignedBatch(signed.header, signed.signature, split_hashes(run.batch.leaf_hashes)),
             list(run.batch_indexes) or None,
         )
         store_runs(transaction, self._jurisdiction, [StoredRun(new, run.first_index, acknowledgement, filed_time)])
+        if run.disposed:
+            keep_disposed(transaction, run)
         apply_entries(
             transaction,
             self._jurisdiction,
-            list(enumerate(verified.entries, start=run.first_index)),
+            verified.entries,
             filed_time,
             feed_regions=self._feed_regions,
         )
+
+
+def _entry_ids(verified: _VerifiedRun) -> list[bytes]:
+    ids = {index: id_bytes(entry.entry_id) for index, entry in verified.entries}
+    for disposed in verified.run.disposed:
+        ids[verified.run.first_index + disposed.offset] = id_bytes(record_of(disposed).record_id)
+    return [ids[index] for index in sorted(ids)]
 
 
 def read_entry(raw: bytes) -> entry_pb2.Entry:
@@ -277,9 +289,11 @@ class RegionCopy:
             ProofError: a receipt does not verify; nothing of the page is stored then.
         """
         ring = self._directory().key_ring()
+        # What was disposed of comes as the certificate alone: there is nothing to store, and nothing to apply.
         verified = [
             (forwarded, verify_receipt(forwarded.receipt.SerializeToString(deterministic=True), ring))
             for forwarded in page.entries
+            if not forwarded.HasField("disposed")
         ]
         await self._database.write(lambda transaction: self._store(transaction, verified, page.cursor))
 
@@ -292,6 +306,9 @@ class RegionCopy:
         now = micros(self._clock())
         for forwarded, proof in verified:
             jurisdiction = proof.head.checkpoint.jurisdiction
+            if disposal_of(transaction, jurisdiction, proof.log_index) is not None:
+                # This node disposed of it, by the same rule; the nation may hold it a little longer.
+                continue
             stored = transaction.execute(
                 "INSERT INTO foreign_receipt (jurisdiction, log_index, receipt) VALUES (?, ?, ?)"
                 " ON CONFLICT (jurisdiction, log_index) DO NOTHING RETURNING log_index",

@@ -180,6 +180,26 @@ def insert_rows(transaction: Transaction, rows: Sequence[tuple[str, int, list[st
         transaction.insert_many("filing_text", ("jurisdiction", "log_index", "tokens"), rows)
 
 
+def delete_rows(transaction: Transaction, rows: Sequence[tuple[str, int, list[str]]]) -> None:
+    """Takes filings out of the index, so that no part of it names them any more.
+
+    Args:
+        transaction: where the filings themselves are removed.
+        rows: jurisdiction, log index and tokens of each, as they were indexed.
+    """
+    if transaction.dialect == "sqlite":
+        # Otherwise a deletion is noted beside what it deletes, which stays until the parts of the index are merged.
+        transaction.execute("INSERT INTO filing_text (filing_text, rank) VALUES ('secure-delete', 1)")
+        transaction.executemany(
+            "INSERT INTO filing_text (filing_text, rowid, tokens) VALUES ('delete', ?, ?)",
+            [(row_number(jurisdiction, index), " ".join(found)) for jurisdiction, index, found in rows],
+        )
+    else:
+        transaction.executemany(
+            "DELETE FROM filing_text WHERE jurisdiction = ? AND log_index = ?", [row[:2] for row in rows]
+        )
+
+
 def match_expression(query: TextQuery) -> str:
     """Returns the query in the language of SQLite's FTS5. A token holds letters, digits and marks only, so no quote."""
     return " AND ".join(f'"{token}"' for token in query.tokens)

@@ -28,7 +28,7 @@ from shared.evidence.names import log_origin, regulator_of
 from shared.evidence.receipts import MAX_RECEIPT_BYTES, VerifiedReceipt, verify_receipt
 from shared.evidence.runs import read_runs
 from shared.evidence.whole_logs import verify_log
-from shared.pb.filingnet.network.v1 import evidence_pb2
+from shared.pb.filingnet.network.v1 import disposal_pb2, evidence_pb2
 from shared.provisions.policy import PeriodUnit
 
 REFUTED: Final = 1
@@ -100,12 +100,19 @@ def whole_log(
         heads = {note: _head(note, ring) for note in checkpoint or []}
         log = verify_log((run for file in files for run in _runs(file)), jurisdiction, ring, heads)
         facts = {"log": log_origin(jurisdiction), "size": log.size, "heads": log.heads, "root": log.root}
+        facts["disposed"] = log.disposed
         words = [f"Each of the {log.size:,} entries was stated by its origin; {log.heads:,} signed heads lead to them."]
         words += [
             f"{note} is a head of this log, at {head.checkpoint.size:,} entries{_cosigners(head)}."
             for note, head in heads.items()
         ]
         limits = ["What any of the entries says, and when it entered the log: that time is signed by nobody."]
+        if log.disposed:
+            words.append(
+                f"{log.disposed:,} of them are disposed of, each under a regulator's certificate: their places in the"
+                " tree and in their origins' batches stand."
+            )
+            limits.append(f"What the {log.disposed:,} entries said that are disposed of: their bytes are gone.")
         if not any(head.checkpoint.size == log.size for head in heads.values()):
             limits.append("That the log does not go on after the last entry of this file.")
         judgement.proven(facts | {"checkpoints": [str(note) for note in heads]}, words, limits)
@@ -301,13 +308,19 @@ def _disposal_words(verified: VerifiedDisposal) -> list[str]:
         f"{certificate.node} stated in its certificate {certificate.number:,} the disposal of records of the class"
         f" {facts['record_class']}, {certificate.records:,} in all, at {facts['disposed_time']}.",
         f"They had ceased to matter by {facts['last_ceased_time']}; by its policy {certificate.policy_version} they are"
-        f" kept {certificate.period.amount:,} {unit} longer. Legal holds in force: {len(certificate.holds):,}.",
+        f" kept {certificate.period.amount:,} {unit} longer. {_holds(certificate)}",
     ]
     if verified.whole:
         words.append("The file names every one of them.")
     else:
         words.append(f"One of them is {verified.records[0].record_id}.")
     return words
+
+
+def _holds(certificate: disposal_pb2.DisposalCertificate) -> str:
+    if certificate.record_class >= disposal_pb2.RECORD_CLASS_FILING_ENTRY:
+        return f"Legal holds that kept others: {len(certificate.holds):,}."
+    return f"Legal holds in force: {len(certificate.holds):,}."
 
 
 def _filing_facts(verified: VerifiedReceipt) -> dict[str, Any] | None:

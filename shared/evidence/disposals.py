@@ -16,13 +16,14 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from shared.evidence.batches import KeyLookup
-from shared.evidence.hashing import ProofError, UnusableProof, leaf_hash, leaf_hashes_of
+from shared.evidence.hashing import HASH_SIZE, ProofError, UnusableProof, leaf_hash, leaf_hashes_of
 from shared.evidence.keys import SigningKey
 from shared.evidence.merkle import verify_inclusion
 from shared.evidence.ranges import inclusion_proof, root_of
 from shared.mapping.policy import period_from_wire
 from shared.pb.filingnet.network.v1 import disposal_pb2
 from shared.provisions.policy import PeriodUnit, initial_policy, period_end
+from shared.provisions.retention import RecordClass, RetainedEntry
 
 DISPOSAL_PREFIX: Final = b"filingnet disposal v1\n"
 """What a certificate's signature covers before it, so that it can stand for nothing else."""
@@ -54,16 +55,21 @@ def class_word(record_class: int) -> str:
     return str(record_class) if named is None else named.name.removeprefix("RECORD_CLASS_").lower()
 
 
-def record_bytes(record_class: int, record_id: str, ceased_time: datetime.datetime) -> bytes:
+def record_bytes(
+    record_class: int, record_id: str, ceased_time: datetime.datetime, entry: RetainedEntry | None = None
+) -> bytes:
     """Returns the leaf of a record.
 
     Args:
         record_class: the number of a RecordClass.
         record_id: its id at the node, a UUID in small letters.
         ceased_time: when it ceased to matter, aware.
+        entry: of a log, that the record is; None for one outside of the log.
     """
     record = disposal_pb2.DisposedRecord(record_class=record_class, record_id=record_id)  # type: ignore[arg-type]
     record.ceased_time.FromDatetime(ceased_time)
+    if entry is not None:
+        record.jurisdiction, record.log_index, record.leaf_hash = entry.jurisdiction, entry.log_index, entry.leaf_hash
     return record.SerializeToString(deterministic=True)
 
 
@@ -132,11 +138,7 @@ def verify_disposal(data: bytes, key_lookup: KeyLookup) -> VerifiedDisposal:
         raise UnusableProof("The certificate is damaged; fetch it again from its node.") from error
     if len(data) > MAX_PROOF_BYTES or not records:
         raise UnusableProof("The file is no certificate with its records; fetch it again from its node.")
-    key = key_lookup(certificate.key_id, certificate.node)
-    if key is None:
-        raise UnusableProof("The key that signed the certificate is not known; add the node's key to the key ring.")
-    if not key.verifies(proof.signed.signature, DISPOSAL_PREFIX + proof.signed.certificate):
-        raise ProofError("The node's signature does not hold for the certificate.")
+    verify_signed_disposal(proof.signed, key_lookup)
     _check_tree(certificate, proof)
     try:
         _check_records(certificate, records)
@@ -147,6 +149,34 @@ def verify_disposal(data: bytes, key_lookup: KeyLookup) -> VerifiedDisposal:
             "A time or the period in the certificate is none; no node of this network signs it."
         ) from error
     return VerifiedDisposal(certificate, records, certificate_digest(proof.signed.certificate))
+
+
+def verify_signed_disposal(
+    signed: disposal_pb2.SignedDisposal, key_lookup: KeyLookup
+) -> disposal_pb2.DisposalCertificate:
+    """Verifies that a node signed a certificate, and nothing about its records.
+
+    Args:
+        signed: the certificate.
+        key_lookup: finds the node's key.
+
+    Returns:
+        The certificate.
+
+    Raises:
+        UnusableProof: it is damaged or the node's key is not known.
+        ProofError: the signature does not hold.
+    """
+    try:
+        certificate = disposal_pb2.DisposalCertificate.FromString(signed.certificate)
+    except DecodeError as error:
+        raise UnusableProof("The certificate is damaged; fetch it again from its node.") from error
+    key = key_lookup(certificate.key_id, certificate.node)
+    if key is None:
+        raise UnusableProof("The key that signed the certificate is not known; add the node's key to the key ring.")
+    if not key.verifies(signed.signature, DISPOSAL_PREFIX + signed.certificate):
+        raise ProofError("The node's signature does not hold for the certificate.")
+    return certificate
 
 
 def _check_tree(certificate: disposal_pb2.DisposalCertificate, proof: disposal_pb2.DisposalProof) -> None:
@@ -160,9 +190,12 @@ def _check_tree(certificate: disposal_pb2.DisposalCertificate, proof: disposal_p
 def _check_records(
     certificate: disposal_pb2.DisposalCertificate, records: Sequence[disposal_pb2.DisposedRecord]
 ) -> None:
-    ids = [record.record_id for record in records]
+    # An entry id is its origin's alone, so that two entries may have one; a place in a log is nobody else's.
+    ids = [(record.record_id, record.jurisdiction, record.log_index) for record in records]
     if ids != sorted(set(ids)):
         raise ProofError("The certificate counts a record twice, or its records are out of order.")
+    if any(not is_named(record) for record in records):
+        raise ProofError("A record does not name the entry that it is, or names one though it is none.")
     if any(record.record_class != certificate.record_class for record in records):
         raise ProofError("A record is not of the certificate's class.")
     first, last = _nanos(certificate.first_ceased_time), _nanos(certificate.last_ceased_time)
@@ -173,6 +206,13 @@ def _check_records(
         raise ProofError("The certificate states that a record was disposed of before it ceased to matter.")
     if _kept_until(certificate) > certificate.disposed_time.ToDatetime(datetime.UTC):
         raise ProofError("The certificate states that a record was disposed of before its period was over.")
+
+
+def is_named(record: disposal_pb2.DisposedRecord) -> bool:
+    """Tells whether a record names its entry, log and leaf hash, where it is one, and nothing of it where it is none."""
+    if record.record_class >= RecordClass.FILING_ENTRY:
+        return bool(record.jurisdiction) and len(record.leaf_hash) == HASH_SIZE
+    return not record.jurisdiction and not record.leaf_hash and not record.log_index
 
 
 def _kept_until(certificate: disposal_pb2.DisposalCertificate) -> datetime.datetime:

@@ -2,8 +2,10 @@
 
 A run is what one batch brought into a log, with the checkpoint that this made. A follower that holds the compact range
 of what it verified so far needs nothing else to check the next run; when it passes, the follower holds exactly the log
-that the regulator signed. An exported log is a file of runs, each preceded by its length as a base-128 varint, from
-index 0 on: what protobuf's own delimited streams look like in every language.
+that the regulator signed. Of an entry that was disposed of the run has the leaf hash and the certificate
+(`disposed_entries`): what is proven of it is its place, and no longer what it said. An exported log is a file of runs,
+each preceded by its length as a base-128 varint, from index 0 on: what protobuf's own delimited streams look like in
+every language.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from google.protobuf.message import DecodeError
 
 from shared.evidence.batches import KeyLookup, parse_entry, verify_batch
 from shared.evidence.checkpoints import verify_checkpoint
-from shared.evidence.hashing import ProofError, UnusableProof, leaf_hashes_of, split_hashes
+from shared.evidence.disposed_entries import run_leaf_hashes, verify_disposed_entries
+from shared.evidence.hashing import ProofError, UnusableProof, split_hashes
 from shared.evidence.names import log_origin
 from shared.evidence.notes import Keys
 from shared.evidence.ranges import CompactRange
@@ -50,7 +53,9 @@ def verify_run(run: evidence_pb2.Run, before: CompactRange, key_lookup: KeyLooku
     header = verify_batch(signed.header, signed.signature, batch_hashes, key_lookup)
     if header.jurisdiction != run.jurisdiction:
         raise ProofError("The batch is meant for another jurisdiction's log.")
-    leaf_hashes = leaf_hashes_of(run.entries)
+    leaf_hashes = run_leaf_hashes(run)
+    if run.disposed:
+        verify_disposed_entries(run, key_lookup)
     _check_places(leaf_hashes, run.batch_indexes, batch_hashes)
     _check_entries(run.entries, header)
     checkpoint = verify_checkpoint(run.checkpoint, log_origin(run.jurisdiction), log_key)
@@ -138,4 +143,5 @@ def _check_places(leaf_hashes: Sequence[bytes], places: Sequence[int], batch_has
 
 def _check_entries(entries: Sequence[bytes], header: entry_pb2.BatchHeader) -> None:
     for entry in entries:
-        parse_entry(entry, header)
+        if entry:
+            parse_entry(entry, header)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.evidence.checkpoints import SignedHead
-from shared.evidence.hashing import EMPTY_ROOT, ProofError, UnusableProof, leaf_hashes_of
+from shared.evidence.disposed_entries import run_leaf_hashes
+from shared.evidence.hashing import EMPTY_ROOT, ProofError, UnusableProof
 from shared.evidence.keyring import KeyRing
 from shared.evidence.names import log_origin, regulator_of
 from shared.evidence.ranges import CompactRange
@@ -22,11 +23,12 @@ from shared.pb.filingnet.network.v1 import evidence_pb2
 
 @dataclass(frozen=True, slots=True)
 class VerifiedLog:
-    """A log that was verified: number of entries and of signed heads on the way, and the root."""
+    """A log that was verified: number of entries and of signed heads on the way, the root, and entries disposed of."""
 
     size: int
     heads: int
     root: bytes
+    disposed: int = 0
 
 
 def verify_log(
@@ -50,7 +52,7 @@ def verify_log(
     for name, head in heads.items():
         if head.checkpoint.jurisdiction != jurisdiction:
             raise UnusableProof(f"{name} is a head of another log than {log_origin(jurisdiction)}; leave it out.")
-    held, count, roots = CompactRange(), 0, {0: EMPTY_ROOT}
+    held, count, disposed, roots = CompactRange(), 0, 0, {0: EMPTY_ROOT}
     wanted = {head.checkpoint.size for head in heads.values()}
     log_keys = keys.keys_of(regulator_of(jurisdiction))
     for run in runs:
@@ -64,6 +66,7 @@ def verify_log(
         except ProofError as error:
             raise ProofError(f"{_place(run, before, count)}: {error}") from error
         count += 1
+        disposed += len(run.disposed)
         roots.update(_roots_within(run, before, wanted))
     for name, head in heads.items():
         size = head.checkpoint.size
@@ -75,7 +78,7 @@ def verify_log(
             raise ProofError(
                 f"{name} signs another log of {size:,} entries than this one: one of the two was rewritten."
             )
-    return VerifiedLog(held.size, count, held.root())
+    return VerifiedLog(held.size, count, held.root(), disposed)
 
 
 def _place(run: evidence_pb2.Run, before: CompactRange, count: int) -> str:
@@ -83,7 +86,7 @@ def _place(run: evidence_pb2.Run, before: CompactRange, count: int) -> str:
 
 
 def _roots_within(run: evidence_pb2.Run, before: CompactRange, wanted: set[int]) -> dict[int, bytes]:
-    leaves = leaf_hashes_of(run.entries)
+    leaves = run_leaf_hashes(run)
     roots = {}
     for size in wanted:
         if before.size < size <= before.size + len(leaves):

@@ -1,10 +1,12 @@
-"""Retention of records and their disposal (Art. 8(2)): how long a record outside of the log is kept, and what keeps it
-longer.
+"""Retention of records and their disposal (Art. 8(2)): how long a record is kept, and what keeps it longer.
 
 A record is kept while it matters, for the period of its class after it ceased to matter, and for as long as a legal hold
 covers it. The 2014 text names no period: it is that of the policy in force when the record ceased to matter, so that no
 later policy shortens what was promised before it. Nothing here knows at which node it is asked: provider and regulator
 come to one answer from the same facts.
+
+Entries of logs are records too, and go account by account: nothing of an account that is on file goes, what was stated of
+one matter goes together, and its filings go last. A policy that names no period for them keeps them for ever.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from shared.provisions.policy import Period, Policy, period_end_micros, policy_a
 from shared.provisions.spans import FOREVER
 
 RECORD_RETENTION: Final = "record_retention"
-"""The period of every class for which a policy names no period of its own."""
+"""The period of every class for which a policy names no period of its own, but for the entries of logs."""
 
 
 class RecordClass(IntEnum):
@@ -34,6 +36,14 @@ class RecordClass(IntEnum):
     COMPLAINT = 4
     CASE = 5
     QUERY_AUDIT = 6
+    FILING_ENTRY = 7
+    LABEL_ENTRY = 8
+    ESCALATION_ENTRY = 9
+
+    @property
+    def of_log(self) -> bool:
+        """Whether its records are entries of logs."""
+        return self >= RecordClass.FILING_ENTRY
 
     @property
     def period_name(self) -> str:
@@ -52,16 +62,28 @@ class HoldScope(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RetainedEntry:
+    """An entry of a log: its id, whose log it is in, its index there, and the hash by which it stays in the tree."""
+
+    entry_id: str
+    jurisdiction: str
+    log_index: int
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RetainedRecord:
-    """A record that a node keeps outside of the log. Ids are UUIDs in small letters.
+    """A record that a node keeps. Ids are UUIDs in small letters.
 
     Attributes:
         record_class: its class.
-        record_id: its id at the node.
+        record_id: its id at the node; of entries of a log, which go together, the account's.
         ceased_time: when it ceased to matter, in microseconds; FOREVER while it matters.
         account_id: that it is about; empty where it is about none.
         escalation_ids: of the reports, measures and appeals that it belongs to.
-        case_id: that it belongs to; empty where it belongs to none.
+        case_ids: that it belongs to.
+        provider: node name, of entries of a log alone.
+        entries: of a log, that go together.
     """
 
     record_class: RecordClass
@@ -69,7 +91,9 @@ class RetainedRecord:
     ceased_time: int
     account_id: str = ""
     escalation_ids: frozenset[str] = frozenset()
-    case_id: str = ""
+    case_ids: frozenset[str] = frozenset()
+    provider: str = ""
+    entries: tuple[RetainedEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,7 @@ class Hold:
         target: the account, escalation or case, a UUID in small letters; empty with the scope of a class.
         placed_time: from when it holds.
         lifted_time: until when, exclusive; FOREVER while it is in force.
+        end_time: until when at most, exclusive; FOREVER where it holds until it is lifted.
     """
 
     hold_id: str
@@ -91,10 +116,11 @@ class Hold:
     target: str = ""
     placed_time: int = 0
     lifted_time: int = FOREVER
+    end_time: int = FOREVER
 
     def in_force(self, at: int) -> bool:
         """Tells whether it is in force at a moment, in microseconds."""
-        return self.placed_time <= at < self.lifted_time
+        return self.placed_time <= at < min(self.lifted_time, self.end_time)
 
     def covers(self, record: RetainedRecord) -> bool:
         """Tells whether it keeps a record while it is in force."""
@@ -104,7 +130,7 @@ class Hold:
             return self.target == record.account_id != ""
         if self.scope is HoldScope.ESCALATION:
             return self.target in record.escalation_ids
-        return self.target == record.case_id != ""
+        return self.target in record.case_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +235,22 @@ def measure_ceased(measure: Measure, appeal: Appeal | None, policies: Sequence[P
     return max(ended, _appeal_over(measure, appeal, policies))
 
 
+def entries_ceased(withdrawn_time: int, filed_times: Iterable[int], ends: Iterable[int]) -> int:
+    """Says when the entries of one class about an account cease to matter.
+
+    Args:
+        withdrawn_time: when the account's withdrawal entered a log, in microseconds; FOREVER while it is on file.
+        filed_times: when each of the entries did.
+        ends: when each matter that they are about was over, FOREVER for one that is not: of labels, when each ended; of
+            escalations, what `measure_ceased` says of each measure, and when each case was over; of filings, FOREVER while
+            an entry of another class about the account is left, because they go last.
+
+    Returns:
+        In microseconds, the last of these; FOREVER while the account is on file or any matter is not over.
+    """
+    return max((withdrawn_time, *filed_times, *ends))
+
+
 def _appeal_over(measure: Measure, appeal: Appeal | None, policies: Sequence[Policy]) -> int:
     until = appeal_by(measure, policies)
     if appeal is None:
@@ -228,7 +270,7 @@ def _from_moment(policies: Sequence[Policy], time: int) -> Iterator[Policy]:
 def period_of(policy: Policy, record_class: RecordClass) -> Period | None:
     """Returns the period for which a policy keeps the records of a class; None where it names none."""
     named = {period.name: period for period in policy.periods}
-    return named.get(record_class.period_name) or named.get(RECORD_RETENTION)
+    return named.get(record_class.period_name) or (None if record_class.of_log else named.get(RECORD_RETENTION))
 
 
 def _latest_start(policy: Policy, name: str, at: int) -> int:

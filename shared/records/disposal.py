@@ -5,8 +5,8 @@ transaction, which removes them and stores the certificate: a node that is kille
 and a disposal that is asked for again finds nothing left of what was done. Holds are placed and lifted under the same
 lock, so that a hold that was answered keeps what it covers.
 
-The log is not touched. Its entries hold no identity and no words of reporters, owners or complainants; every receipt and
-every copy rests on their bytes, and it verifies after a disposal as it did before.
+Entries of logs go account by account, all that belongs together in one transaction, be it under several certificates. Of
+an entry its leaf hash, its id and the certificate stay, so that the log verifies after a disposal as it did before.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from shared.provisions.retention import (
     Hold,
     HoldScope,
     RecordClass,
+    RetainedEntry,
     RetainedRecord,
     Retention,
     judge_disposal,
@@ -68,6 +69,9 @@ CERTIFICATES_TOGETHER: Final = 20
 PAGE_RECORDS: Final = 500
 """Records looked at in one statement."""
 
+NAMED_HOLDS: Final = 20
+"""Holds that a certificate of entries names: it goes with every copy of the log."""
+
 SHOWN_RECORDS: Final = 100
 """Records that a dry run names of each class."""
 
@@ -77,6 +81,16 @@ MOST_HOLDS: Final = 1_000
 _LOCK: Final = "records"
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """One record of a certificate, and the entry of a log that it is, if it is one."""
+
+    record_class: RecordClass
+    record_id: str
+    ceased_time: int
+    entry: RetainedEntry | None = None
 
 
 @dataclass(slots=True)
@@ -95,7 +109,7 @@ class Standing:
     period: Period | None
     due: int = 0
     held: int = 0
-    records: list[RetainedRecord] = field(default_factory=list)
+    records: list[_Leaf] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -250,12 +264,13 @@ class Disposals:
         made: list[Summary] = []
         for source in sources:
             while len(made) < most and await self._database.read(self._finding(source)):
-                summary = await self._database.write(self._disposing(source, actor))
-                if summary is None:
+                summaries = await self._database.write(self._disposing(source, actor))
+                if not summaries:
                     break
-                made.append(summary)
+                made += summaries
                 self._traces = True
-                log.info("records_disposed", certificate=summary.number, records=summary.records, actor=actor)
+                for summary in summaries:
+                    log.info("records_disposed", certificate=summary.number, records=summary.records, actor=actor)
         if self._traces or compact:
             await self._clean(compact=compact)
         return made
@@ -333,25 +348,39 @@ class Disposals:
 
         return work
 
-    def _disposing(self, source: RecordSource, actor: str) -> Callable[[Transaction], Summary | None]:
+    def _disposing(self, source: RecordSource, actor: str) -> Callable[[Transaction], list[Summary]]:
         now, policies = micros(self._clock()), self._policies()
 
-        def work(transaction: Transaction) -> Summary | None:
+        def work(transaction: Transaction) -> list[Summary]:
             transaction.lock(_LOCK)
+            source.lock(transaction)
             holds = holds_in_force(transaction, now)
             found = _collect(transaction, source, policies, holds, now, self._together)
             if not found.records:
-                return None
+                return []
             overwrite_what_is_freed(transaction)
             source.remove(transaction, found.records)
-            return self._certify(transaction, found, holds, actor, now)
+            leaves = sorted((leaf for each in found.records for leaf in _leaves_of(each)), key=_order)
+            parts = [leaves[start : start + MAX_RECORDS] for start in range(0, len(leaves), MAX_RECORDS)]
+            return [self._certify(transaction, source, found, part, holds, actor, now) for part in parts]
 
         return work
 
-    def _certify(self, transaction: Transaction, found: _Found, holds: Sequence[Hold], actor: str, now: int) -> Summary:
+    def _certify(
+        self,
+        transaction: Transaction,
+        source: RecordSource,
+        found: _Found,
+        records: Sequence[_Leaf],
+        holds: Sequence[Hold],
+        actor: str,
+        now: int,
+    ) -> Summary:
         number, previous = last_certificate(transaction)
-        records = sorted(found.records, key=lambda record: record.record_id)
-        leaves = [record_bytes(each.record_class, each.record_id, from_micros(each.ceased_time)) for each in records]
+        leaves = [
+            record_bytes(each.record_class, each.record_id, from_micros(each.ceased_time), each.entry)
+            for each in records
+        ]
         assert found.retention is not None
         certificate = disposal_pb2.DisposalCertificate(
             node=self._node,
@@ -369,7 +398,7 @@ class Disposals:
                     scope=int(hold.scope),  # type: ignore[arg-type]
                     kept=found.kept[hold.hold_id],
                 )
-                for hold in holds
+                for hold in _named(records[0].record_class, holds, found.kept)
             ],
         )
         certificate.first_ceased_time.FromMicroseconds(min(record.ceased_time for record in records))
@@ -379,7 +408,24 @@ class Disposals:
         record_class, version = records[0].record_class, found.retention.policy_version
         summary = Summary(number + 1, record_class, len(records), version, now, actor)
         insert_certificate(transaction, summary, signed, leaves)
+        source.certified(transaction, summary.number, signed, leaves)
         return summary
+
+
+def _leaves_of(record: RetainedRecord) -> list[_Leaf]:
+    if not record.record_class.of_log:
+        return [_Leaf(record.record_class, record.record_id, record.ceased_time)]
+    return [_Leaf(record.record_class, entry.entry_id, record.ceased_time, entry) for entry in record.entries]
+
+
+def _order(leaf: _Leaf) -> tuple[str, str, int]:
+    return leaf.record_id, *((leaf.entry.jurisdiction, leaf.entry.log_index) if leaf.entry is not None else ("", 0))
+
+
+def _named(record_class: RecordClass, holds: Sequence[Hold], kept: Counter[str]) -> Sequence[Hold]:
+    if not record_class.of_log:
+        return holds
+    return sorted((hold for hold in holds if kept[hold.hold_id]), key=lambda hold: -kept[hold.hold_id])[:NAMED_HOLDS]
 
 
 def _collect(
@@ -391,18 +437,20 @@ def _collect(
     most: int,
 ) -> _Found:
     """Collects records that may go in one certificate: of one policy, because it names the period."""
-    found = _Found()
+    found, leaves = _Found(), 0
     for record in _over(transaction, source, policies, now):
         verdict = judge_disposal(record, policies, holds, now)
         if not verdict.due or verdict.retention is None:
             continue
         if verdict.held_by:
-            found.kept.update(hold.hold_id for hold in verdict.held_by)
+            found.kept.update({hold.hold_id: len(_leaves_of(record)) for hold in verdict.held_by})
             continue
         found.retention = found.retention or verdict.retention
         if verdict.retention.policy_version == found.retention.policy_version:
+            # What belongs together goes together: one more account, rather than a part of it.
             found.records.append(record)
-        if len(found.records) == most:
+            leaves += len(record.entries) or 1
+        if leaves >= most:
             break
     return found
 
@@ -414,10 +462,11 @@ def _standing(
     standing = Standing(source.record_class, period_of(policy, source.record_class) if policy else None)
     for record in _over(transaction, source, policies, now):
         verdict = judge_disposal(record, policies, holds, now)
-        standing.due += verdict.disposable
-        standing.held += verdict.due and not verdict.disposable
-        if verdict.disposable and len(standing.records) < SHOWN_RECORDS:
-            standing.records.append(record)
+        leaves = _leaves_of(record)
+        standing.due += len(leaves) if verdict.disposable else 0
+        standing.held += len(leaves) if verdict.due and not verdict.disposable else 0
+        if verdict.disposable:
+            standing.records += leaves[: SHOWN_RECORDS - len(standing.records)]
     return standing
 
 

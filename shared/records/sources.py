@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from shared.database import Transaction
+from shared.pb.filingnet.network.v1 import disposal_pb2
 from shared.provisions.policy import Policy
 from shared.provisions.retention import RecordClass, RetainedRecord
 
@@ -22,13 +24,13 @@ class SourcePage:
     following: Position | None
 
 
-class RecordSource(Protocol):
+class RecordSource(ABC):
     """The records of one class at one node."""
 
-    @property
-    def record_class(self) -> RecordClass:
-        """The class."""
+    record_class: RecordClass
+    """The class."""
 
+    @abstractmethod
     def ended(
         self, transaction: Transaction, policies: Sequence[Policy], until: int, after: Position | None, limit: int
     ) -> SourcePage:
@@ -42,5 +44,23 @@ class RecordSource(Protocol):
             limit: the most rows to look at.
         """
 
+    @abstractmethod
     def remove(self, transaction: Transaction, records: Sequence[RetainedRecord]) -> None:
         """Removes records for good, in the transaction that stores their certificate."""
+
+    def lock(self, transaction: Transaction) -> None:
+        """Keeps others from changing what `ended` reads until the transaction ends, where the class needs it."""
+        del transaction
+
+    def certified(
+        self, transaction: Transaction, number: int, signed: disposal_pb2.SignedDisposal, leaves: Sequence[bytes]
+    ) -> None:
+        """Is told of a certificate, in its transaction, where the class keeps something of it beside the records.
+
+        Args:
+            transaction: the write.
+            number: of the certificate.
+            signed: the certificate.
+            leaves: its records, in order.
+        """
+        del transaction, number, signed, leaves

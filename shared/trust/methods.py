@@ -61,7 +61,11 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     | _rows(
         f"{_REGULATOR}.RecordService", ["ListHolds", "ListDueRecords", "ListCertificates", "GetCertificate"], _READERS
     )
-    | _rows(f"{_REGULATOR}.RecordService", ["PlaceHold", "LiftHold", "DisposeRecords"], _ADMINISTRATORS)
+    | _rows(
+        f"{_REGULATOR}.RecordService",
+        ["PlaceHold", "LiftHold", "DirectHold", "LiftDirectedHold", "DisposeRecords"],
+        _ADMINISTRATORS,
+    )
     | _rows(f"{_REGULATOR}.TrustService", ["ListAuthorities", "ListHeldCertificates"], _READERS)
     | _rows(
         f"{_REGULATOR}.TrustService",

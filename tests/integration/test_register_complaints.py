@@ -57,6 +57,17 @@ async def test_answer_2_a_complaint_is_joined_to_the_report_of_its_code(both: Pr
     assert ("dismissed", "not_verified", None) == (told.state, told.outcome, told.due_time)
 
 
+async def test_answer_2_a_case_came_in_when_its_log_says_and_every_copy_has_it_so(both: Provinces) -> None:
+    """Guards: a clock that was set back does not make the case older here than the run in which it entered the log."""
+    account = await both.file()
+    both.register.now -= timedelta(hours=1)
+    await both.office.complaints.submit(complaint(account))
+    here = await only_case(both)
+    there = await both.at_nation(here)
+    assert (here.file.received_time, here.standing.due_time) == (there.file.received_time, there.standing.due_time)
+    assert [each.time for each in here.happened] == [each.time for each in there.happened]
+
+
 async def test_answer_2_a_complaint_that_no_report_fits_has_a_case_of_its_own(both: Provinces) -> None:
     """A code of another account's report joins nothing: the complaint is heard by itself, to its end."""
     report = made_up_report(await both.file())

@@ -26,6 +26,7 @@ from shared.provisions.retention import (
     HoldScope,
     RecordClass,
     RetainedRecord,
+    entries_ceased,
     judge_disposal,
     latest_ceased,
     measure_ceased,
@@ -38,6 +39,7 @@ from tests.unit.rule_samples import ACCOUNT, APPEAL, AT, DAY, MEASURE, OTHER_ACC
 CASE = "8b0c9f1e-8f6a-4c7b-9b1d-0a4f3d2c1b00"
 HOLD = "9b0c9f1e-8f6a-4c7b-9b1d-0a4f3d2c1b00"
 CLASSES = [each for each in RecordClass if each]
+BESIDE_LOGS = [each for each in CLASSES if not each.of_log]
 UNITS = [PeriodUnit.DAYS, PeriodUnit.MONTHS, PeriodUnit.WORKING_DAYS, PeriodUnit.HOURS]
 YEAR = 365 * DAY
 
@@ -62,7 +64,7 @@ def silent(version: int = 1) -> Policy:
 
 def record(record_class: RecordClass = RecordClass.REPORT, ceased: int = AT) -> RetainedRecord:
     """A record about an account, of a report and of a case."""
-    return RetainedRecord(record_class, REPORT, ceased, ACCOUNT, frozenset({REPORT}), CASE)
+    return RetainedRecord(record_class, REPORT, ceased, ACCOUNT, frozenset({REPORT}), frozenset({CASE}))
 
 
 @st.composite
@@ -76,9 +78,9 @@ def dated_policies(draw: st.DrawFn) -> tuple[Policy, ...]:
 
 
 def test_art_8_2_kept_six_months_after_it_ceased_to_matter() -> None:
-    """Art. 8(2): by the first policy every class is kept to the end of the day six months later, China Standard Time."""
-    until = datetime(2026, 9, 2, 16, tzinfo=UTC)
+    """Art. 8(2): by the first policy, to the end of the day six months later, China Standard Time; entries for three years."""
     for each in CLASSES:
+        until = datetime(2029 if each.of_log else 2026, 3 if each.of_log else 9, 2, 16, tzinfo=UTC)
         retention = retention_of(each, micros(NOW), POLICIES)
         assert retention is not None
         assert (micros(until), 1, Provenance.ADMINISTRATIVE) == (
@@ -218,7 +220,7 @@ def test_art_8_2_without_a_period_nothing_goes() -> None:
     )
 
 
-@pytest.mark.parametrize("record_class", CLASSES)
+@pytest.mark.parametrize("record_class", BESIDE_LOGS)
 def test_art_8_2_a_class_without_a_period_of_its_own_is_kept_for_the_general_one(record_class: RecordClass) -> None:
     """Art. 8(2): policies name a period for each class, or one for all that have none."""
     general = Period(RECORD_RETENTION, 30, PeriodUnit.DAYS, Provenance.ADMINISTRATIVE)
@@ -228,6 +230,41 @@ def test_art_8_2_a_class_without_a_period_of_its_own_is_kept_for_the_general_one
         (retention.until, retention.period) if retention else None
     )
     assert latest_ceased(record_class, (policy,), AT) > 0
+
+
+@given(st.sampled_from([each for each in CLASSES if each.of_log]), moments, st.integers(0, 100 * YEAR))
+def test_art_8_2_entries_without_a_period_of_their_own_are_kept_for_ever(
+    record_class: RecordClass, ceased: int, later: int
+) -> None:
+    """Art. 8(2): the general period does not reach the log, whatever policies come and however much later."""
+    general = Period(RECORD_RETENTION, 1, PeriodUnit.DAYS, Provenance.ADMINISTRATIVE)
+    policies = tuple(replace(silent(number), periods=(*silent().periods, general)) for number in (1, 2))
+    assert retention_of(record_class, ceased, policies) is None
+    assert latest_ceased(record_class, policies, ceased + later) == -1
+    assert not judge_disposal(record(record_class, ceased), policies, [], ceased + later).due
+
+
+@given(moments | st.just(FOREVER), st.lists(moments, max_size=5), st.lists(moments | st.just(FOREVER), max_size=5))
+def test_art_8_2_entries_cease_to_matter_with_the_last_of_all(
+    withdrawn: int, filed_times: list[int], ends: list[int]
+) -> None:
+    """Art. 8(2): never while the account is on file or anything is not over, never before any of it, in whatever order."""
+    ceased = entries_ceased(withdrawn, filed_times, ends)
+    assert (ceased == FOREVER) == (FOREVER in (withdrawn, *ends))
+    assert ceased in (withdrawn, *filed_times, *ends)
+    assert all(ceased >= each for each in (withdrawn, *filed_times, *ends))
+    assert ceased == entries_ceased(withdrawn, filed_times[::-1], ends[::-1])
+
+
+@given(moments, st.integers(1, YEAR) | st.none(), st.integers(1, YEAR) | st.none(), st.integers(-YEAR, 3 * YEAR))
+def test_art_8_2_a_hold_with_an_end_holds_from_its_start_to_the_first_of_its_ends(
+    start: int, lasts: int | None, lifted_after: int | None, offset: int
+) -> None:
+    """Art. 8(2): a regulator's hold may end by itself; lifted before, it ends then."""
+    end = FOREVER if lasts is None else start + lasts
+    lifted = FOREVER if lifted_after is None else start + lifted_after
+    hold = Hold(HOLD, HoldScope.CLASS, RecordClass.REPORT, "", start, lifted, end)
+    assert hold.in_force(start + offset) == (0 <= offset and start + offset < end and start + offset < lifted)
 
 
 def test_art_8_2_a_measure_ceases_to_matter_with_its_end_and_its_appeal_time() -> None:
