@@ -34,6 +34,7 @@ from provider_node.node_servicer import NodeServicer
 from provider_node.orders import ESCALATION_DECISION
 from provider_node.oversight import Oversight
 from provider_node.publication_servicer import CHECKED_HERE, PublicationServicer
+from provider_node.record_holds import RECORD_HOLD, RegulatorHolds
 from provider_node.record_servicer import RecordServicer
 from provider_node.record_sources import record_sources
 from provider_node.refusals import Refusals
@@ -230,7 +231,11 @@ class Provider:
 
     def _directive_handlers(self) -> dict[str, DirectiveHandler]:
         """Who takes which kind of directives, beside decisions on filings, by the field of an entry's body."""
-        return {LABEL_DECISION: LabelDecisions(self._gate), ESCALATION_DECISION: self._oversight.orders}
+        return {
+            LABEL_DECISION: LabelDecisions(self._gate),
+            ESCALATION_DECISION: self._oversight.orders,
+            RECORD_HOLD: RegulatorHolds(self._standing, self._parts.clock, lambda: self._link.wake()),
+        }
 
     def _make_server(self) -> NodeServer:
         parts = self._parts

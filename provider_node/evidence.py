@@ -24,6 +24,7 @@ _TABLES: Final = (
     ("decision", ("account_id", "revision"), ("", -1)),
     ("label_decision", ("entry_id",), ("",)),
     ("escalation_decision", ("entry_id",), ("",)),
+    ("record_hold_directive", ("entry_id",), ("",)),
 )
 """Where directives are kept: the table, its key, and a key before the first."""
 
@@ -99,7 +100,8 @@ class EvidenceReader:
 
 def _stated(after: tuple[str, int], transaction: Transaction) -> tuple[tuple[str, int], list[Evidence]]:
     rows = transaction.execute(
-        "SELECT destination, sequence, entry_id, account_id, entry, state, rejection FROM outbox"
+        "SELECT destination, sequence, entry_id, CASE WHEN body = 'record_hold_answer' THEN '' ELSE account_id END,"
+        " entry, state, rejection FROM outbox"
         " WHERE (destination, sequence) > (?, ?) ORDER BY destination, sequence LIMIT ?",
         (*after, PAGE_ROWS),
     )

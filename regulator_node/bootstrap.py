@@ -33,8 +33,10 @@ from regulator_node.officers import OfficerTokens
 from regulator_node.own_keys import issue_own, load_authority
 from regulator_node.own_log import OwnLogGuard
 from regulator_node.public_servicer import PublicServicer
+from regulator_node.record_holds import RecordHolds
 from regulator_node.record_servicer import RecordServicer
 from regulator_node.record_sources import record_sources
+from regulator_node.register_holds import list_directed
 from regulator_node.review import Review
 from regulator_node.router import Router
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
@@ -171,6 +173,9 @@ class Regulator:
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
         self._cases = self._make_cases()
+        self._record_holds = RecordHolds(
+            parts.database, parts.register_log, parts.view, parts.clock, on_change=parts.log_changes.notify
+        )
         self._disposals = Disposals(
             parts.database,
             parts.settings.name,
@@ -179,6 +184,7 @@ class Regulator:
             record_sources(parts.settings.jurisdiction),
             SCOPES_OF_REGULATOR,
             parts.clock,
+            directed=list_directed,
         )
         self._intake = self._make_intake()
         self._server = self._make_server()
@@ -273,7 +279,8 @@ class Regulator:
         server.add(label_service_pb2_grpc.add_LabelServiceServicer_to_server, self._make_label_servicer())
         server.add(escalation_service_pb2_grpc.add_EscalationServiceServicer_to_server, self._cases.servicer)
         server.add(
-            record_service_pb2_grpc.add_RecordServiceServicer_to_server, RecordServicer(self._disposals, self.audit)
+            record_service_pb2_grpc.add_RecordServiceServicer_to_server,
+            RecordServicer(self._disposals, self._record_holds, self.audit),
         )
         server.add(public_service_pb2_grpc.add_PublicServiceServicer_to_server, self._make_public_servicer())
         return server

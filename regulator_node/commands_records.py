@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -26,7 +27,7 @@ records_app = typer.Typer(
     name="records", help="Keeps records, and disposes of them when their time is over.", no_args_is_help=True
 )
 
-_CLASSES: Final = "complaint, case or query_audit"
+_CLASSES: Final = "complaint, case, query_audit, filing_entry, label_entry or escalation_entry"
 OnlyClass = Annotated[str, typer.Option("--class", help=f"Only this class: {_CLASSES}; all if left out.")]
 Reason = Annotated[str, typer.Option(help="Why, as a code of your own, e.g. court_order.")]
 HoldId = Annotated[str, typer.Argument(metavar="HOLD", help="The hold: a UUID.")]
@@ -124,6 +125,52 @@ def lift(access: Access, hold_id: HoldId, reason: Reason, as_json: AsJson = Fals
     print_holds([_ask(access, lambda node: node.lift_hold(hold_id, reason=reason))], as_json=as_json)
 
 
+@records_app.command(
+    "direct-hold",
+    epilog="Example: regulator-node records direct-hold --data zhejiang provider/wave --account 5f0c… --reason court_order",
+)
+@with_option_groups
+def direct_hold(
+    access: Access,
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="The provider, e.g. provider/wave.")],
+    reason: Reason,
+    account: Annotated[str, typer.Option(help="Everything about this account.")] = "",
+    escalation: Annotated[str, typer.Option(help="This report, measure or appeal.")] = "",
+    record_class: Annotated[
+        str, typer.Option("--class", help="Every record of this class: report, measure or appeal; with --until.")
+    ] = "",
+    start: Annotated[datetime | None, typer.Option("--from", help="From when, UTC; now if left out.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Until when, UTC; until it is lifted if left out.")] = None,
+    hold_id: Annotated[str, typer.Option(help="A UUID, to repeat the call safely.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Has a provider keep records by a directive; it acknowledges by itself and cannot lift the hold."""
+    scope, target, kind = kept_by(account, escalation, "", record_class)
+    placed = _ask(
+        access,
+        lambda node: node.direct_hold(
+            provider,
+            scope,
+            reason=reason,
+            target=target,
+            record_class=kind,
+            start_time=_utc(start),
+            end_time=_utc(until),
+            hold_id=hold_id,
+        ),
+    )
+    print_holds([placed], as_json=as_json)
+
+
+@records_app.command(
+    "lift-directed", epilog="Example: regulator-node records lift-directed --data zhejiang 7c1e… --reason case_closed"
+)
+@with_option_groups
+def lift_directed(access: Access, hold_id: HoldId, reason: Reason, as_json: AsJson = False) -> None:
+    """Lets a provider's records go again that a directive has it keep."""
+    print_holds([_ask(access, lambda node: node.lift_directed_hold(hold_id, reason=reason))], as_json=as_json)
+
+
 @records_app.command(epilog="Example: regulator-node records holds --data zhejiang")
 @with_option_groups
 def holds(
@@ -131,12 +178,16 @@ def holds(
     everything: Annotated[bool, typer.Option("--all", help="Also those that were lifted.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lists legal holds, newest first."""
+    """Lists legal holds, newest first: this node's own, and those at providers."""
 
     async def question(node: OfficerClient) -> list[LegalHold]:
         return [each async for each in node.holds(lifted_too=everything)]
 
     print_holds(_ask(access, question), as_json=as_json)
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
 
 
 def _ask(access: Access, question: Callable[[OfficerClient], Awaitable[T]]) -> T:

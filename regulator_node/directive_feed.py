@@ -17,8 +17,8 @@ from shared.provisions.regions import NATION
 _OWN_BITS: Final = 40
 """Bits of a cursor that hold the own log's index: a million million entries."""
 
-_DECISIONS: Final = ("label_decision", "escalation_decision")
-"""What the nation may decide about a province's provider."""
+_DECISIONS: Final = ("label_decision", "escalation_decision", "record_hold")
+"""What the nation may direct a province's provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "escalation_decision": ("jurisdiction", "log_index"),
     "order_answer": ("jurisdiction", "log_index"),
     "account_entry": ("jurisdiction", "log_index"),
+    "record_hold": ("jurisdiction", "log_index"),
+    "record_hold_answer": ("jurisdiction", "log_index"),
     "directive": ("jurisdiction", "addressee", "log_index"),
     "label_grant": ("jurisdiction", "provider", "grant_id"),
     "escalation_thread": ("jurisdiction", "provider", "escalation_id"),

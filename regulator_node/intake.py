@@ -35,6 +35,7 @@ from shared.mapping.escalation import escalation_from_wire
 from shared.mapping.filing import record_from_wire
 from shared.mapping.filing_contract import entry_violations
 from shared.mapping.label import label_from_wire
+from shared.mapping.record_hold import hold_answer_from_wire
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
 from shared.provisions.filings import FilingContext, FilingRecord, Refusal
@@ -179,6 +180,10 @@ def _read_departure(entry: entry_pb2.Entry) -> tuple[Record, str]:
     return DepartureRecord(entry.departure.number, entry.departure.to_jurisdiction), ""
 
 
+def _read_hold_answer(entry: entry_pb2.Entry) -> tuple[Record, str]:
+    return hold_answer_from_wire(entry.record_hold_answer, micros_of(entry.created_time)), ""
+
+
 def _read_duty_profile(entry: entry_pb2.Entry) -> tuple[Record, str]:
     return duty_profile_from_wire(entry.duty_profile, micros_of(entry.created_time)), ""
 
@@ -189,6 +194,7 @@ _READERS: Final[Mapping[str | None, Callable[[entry_pb2.Entry], tuple[Record, st
     "escalation": _read_escalation,
     "duty_profile": _read_duty_profile,
     "departure": _read_departure,
+    "record_hold_answer": _read_hold_answer,
 }
 """What a provider may send, by the field of the entry's body: each reader returns the record and its account."""
 
@@ -202,7 +208,7 @@ def _misplaced(entry: entry_pb2.Entry, raw: bytes, origin: str, jurisdiction: st
     if entry.jurisdiction != jurisdiction:
         return _refusal("JURISDICTION_WRONG", "jurisdiction", f"this regulator takes entries meant for {jurisdiction}")
     if entry.WhichOneof("body") not in _READERS:
-        mend = "a provider sends filings, label grants, escalations, duty profiles and departures"
+        mend = "a provider sends filings, label grants, escalations, duty profiles, departures and answers to holds"
         return _refusal("BODY_NOT_ALLOWED", "body", mend)
     return None
 

@@ -20,7 +20,9 @@ from regulator_node.held_labels import (
 from regulator_node.register_departures import logs_of, marks
 from regulator_node.register_duties import read_duty_profile
 from regulator_node.register_escalations import read_histories, read_threads
+from regulator_node.register_holds import read_held_directives
 from shared.database import Transaction
+from shared.errors import Violation
 from shared.identifiers import id_bytes
 from shared.provisions.account_history import AccountHistory
 from shared.provisions.appeals import AppealRecord, appeal_after
@@ -36,14 +38,16 @@ from shared.provisions.labels import (
     judge_label,
 )
 from shared.provisions.measures import MeasureRecord, measure_after
+from shared.provisions.policy import policy_at_micros
 from shared.provisions.provider_standing import ProviderStanding
+from shared.provisions.record_holds import HeldDirective, HoldAnswerRecord, judge_hold_answer
 from shared.provisions.refusals import Refusal
 from shared.provisions.reports import ReportRecord
 from shared.provisions.statements import Matter, Statement, Thread
 from shared.provisions.subjects import SubjectKind
 from shared.provisions.transfers import DepartureRecord, Filer, Transfers, judge_departure
 
-Record = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord | DepartureRecord
+Record = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord | DepartureRecord | HoldAnswerRecord
 """Whatever a provider may state, as the rules see it."""
 
 
@@ -105,6 +109,8 @@ class BatchJudge:
         )
         records = [entry.record for entry in entries if entry.record is not None]
         records = [record for record in records if type(record) not in (FilingRecord, DepartureRecord)]
+        self._origin = origin
+        self._held_holds: dict[str, HeldDirective] = {}
         if records:
             self._read_others(transaction, jurisdiction, origin, records)
 
@@ -124,6 +130,8 @@ class BatchJudge:
             return self._judge_label(record, entry.account_key)
         if isinstance(record, DutyProfileRecord):
             return self._judge_duties(record)
+        if isinstance(record, HoldAnswerRecord):
+            return self._judge_hold_answer(record)
         if isinstance(record, DepartureRecord):
             return judge_departure(record, self._transfers, self._filer)
         assert record is not None
@@ -147,7 +155,9 @@ class BatchJudge:
         if escalations:
             self._threads = dict(read_threads(*place, {id_bytes(record.escalation_id) for record in escalations}))
         self._duties: DutyProfileRecord | None = None
-        if len(labels) + len(escalations) < len(records):
+        answers = {record.directive_entry_id for record in records if isinstance(record, HoldAnswerRecord)}
+        self._held_holds = read_held_directives(transaction, answers)
+        if any(isinstance(record, DutyProfileRecord) for record in records):
             self._duties = read_duty_profile(*place)
 
     def _judge_filing(self, record: FilingRecord, account_key: bytes) -> Refusal | None:
@@ -211,6 +221,17 @@ class BatchJudge:
         refusal = judge_duty_profile(record, context)
         if refusal is None:
             self._duties = record
+        return refusal
+
+    def _judge_hold_answer(self, record: HoldAnswerRecord) -> Refusal | None:
+        policy = policy_at_micros(self._context.policies, record.created_time)
+        held = self._held_holds.get(record.directive_entry_id)
+        if policy is None:
+            mend = "make the entry when a policy is in force"
+            return Refusal("TIME_TOO_EARLY", (Violation("created_time", "TIME_TOO_EARLY", mend),))
+        refusal = judge_hold_answer(record, self._origin, held, policy)
+        if refusal is None and held is not None:
+            self._held_holds[record.directive_entry_id] = replace(held, acknowledged=True)
         return refusal
 
 

@@ -19,6 +19,7 @@ from regulator_node.register_escalations import (
     places_of_case,
     region_of_decision,
 )
+from regulator_node.register_holds import apply_hold_answers, apply_record_hold, region_of_hold
 from regulator_node.register_labels import apply_label_decision, apply_labels, label_indexes_of, region_of_account
 from shared.database import Transaction
 from shared.identifiers import id_bytes
@@ -28,7 +29,7 @@ from shared.provisions.regions import NATION
 
 FILED, ACCEPTED, RETURNED, WITHDRAWN = 1, 2, 3, 4
 
-_DECISIONS = ("filing_decision", "label_decision", "escalation_decision")
+_DIRECTIVES = ("filing_decision", "label_decision", "escalation_decision", "record_hold")
 
 _FILING_COLUMNS = (
     "jurisdiction",
@@ -99,6 +100,13 @@ def apply_entries(
         _direct(transaction, jurisdiction, entry.escalation_decision.provider, index)
         if feed_regions and (region := region_of_decision(transaction, jurisdiction, entry)) is not None:
             fed.append((index, region))
+    for index, entry in kinds.get("record_hold", ()):
+        apply_record_hold(transaction, jurisdiction, index, entry)
+        _direct(transaction, jurisdiction, entry.record_hold.provider, index)
+        if feed_regions and (region := region_of_hold(transaction, jurisdiction, entry.record_hold.provider)):
+            fed.append((index, region))
+    if answers := kinds.get("record_hold_answer"):
+        apply_hold_answers(transaction, jurisdiction, answers)
     if feed_regions:
         fed.extend(_regions_of_labels(transaction, jurisdiction, kinds))
         fed.extend(_moved_away(transaction, jurisdiction, kinds))
@@ -197,7 +205,7 @@ def _moved_away(
 ) -> list[tuple[int, str]]:
     # What is still decided where a provider filed before is told to where it files now, and answers come back (Art. 3).
     fed = []
-    for kind in _DECISIONS:
+    for kind in _DIRECTIVES:
         for index, entry in kinds.get(kind, ()):
             place = moved_to(transaction, getattr(entry, kind).provider)
             if place not in (None, jurisdiction):

@@ -91,7 +91,7 @@ from shared.client.officer_types import (
     Verdict,
     VerdictResult,
 )
-from shared.client.records import RecordCalls
+from shared.client.records import DirectedHoldCalls
 from shared.client.trust_calls import AuthorityChange, AuthorityInfo, AuthorityState, HeldCertificate, TrustCalls
 from shared.errors import InvalidInput, Violation
 from shared.pb.filingnet.regulator.v1 import (
@@ -179,7 +179,7 @@ MOST_VERDICTS: Final = 500
 ALL: Final = FilingFilter()
 
 
-class OfficerClient(NetworkCalls, TrustCalls, LabelCalls, CaseCalls, RecordCalls, LogCalls):
+class OfficerClient(NetworkCalls, TrustCalls, LabelCalls, CaseCalls, DirectedHoldCalls, LogCalls):
     """Calls a regulator's node; for use on one event loop, closed by `close` or as a context manager.
 
     Args:

@@ -27,6 +27,10 @@ class LegalHold:
         lifted_by: who lifted it.
         lifted_time: when.
         lift_reason: why, as a code.
+        provider: in a regulator's list, at which provider it was placed; empty for the node's own.
+        end_time: until when it holds at most; None for until it is lifted.
+        acknowledge_by: until when the provider has to acknowledge the newest directive on it; None for the node's own.
+        acknowledged_time: when it did; None until then.
     """
 
     hold_id: str
@@ -39,6 +43,10 @@ class LegalHold:
     lifted_by: str
     lifted_time: datetime | None
     lift_reason: str
+    provider: str = ""
+    end_time: datetime | None = None
+    acknowledge_by: datetime | None = None
+    acknowledged_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

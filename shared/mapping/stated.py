@@ -6,6 +6,7 @@ from shared.mapping.duty import duty_profile_from_wire
 from shared.mapping.escalation import escalation_from_wire
 from shared.mapping.filing import record_from_wire
 from shared.mapping.label import label_from_wire
+from shared.mapping.record_hold import hold_answer_from_wire
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.network.v1 import entry_pb2
 from shared.provisions.suspension import StatedRecord
@@ -29,4 +30,6 @@ def stated_from_wire(entry: entry_pb2.Entry) -> StatedRecord:
         return duty_profile_from_wire(entry.duty_profile, created)
     if body == "departure":
         return DepartureRecord(entry.departure.number, entry.departure.to_jurisdiction)
-    raise ValueError("a provider states filings, labels, escalations, duty profiles and departures")
+    if body == "record_hold_answer":
+        return hold_answer_from_wire(entry.record_hold_answer, created)
+    raise ValueError("a provider states filings, labels, escalations, duty profiles, departures and answers to holds")

@@ -16,9 +16,12 @@ from shared.provisions.escalation_judgement import EscalationRecord
 from shared.provisions.filings import FilingRecord
 from shared.provisions.labels import LabelAction, LabelRecord
 from shared.provisions.measures import MeasureRecord
+from shared.provisions.record_holds import HoldAnswerRecord
 from shared.provisions.transfers import DepartureRecord
 
-StatedRecord: TypeAlias = FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord | DepartureRecord
+StatedRecord: TypeAlias = (
+    FilingRecord | LabelRecord | EscalationRecord | DutyProfileRecord | DepartureRecord | HoldAnswerRecord
+)
 """Whatever a provider states."""
 
 

@@ -13,31 +13,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 import structlog
 
 from shared.clock import Clock, from_micros, micros
 from shared.database import Database, Transaction
-from shared.errors import AlreadyExists, Exhausted, FilingnetError, InvalidInput, NotFound, Violation
+from shared.errors import (
+    AlreadyExists,
+    Exhausted,
+    FailedPrecondition,
+    FilingnetError,
+    InvalidInput,
+    NotFound,
+    Violation,
+)
 from shared.evidence.disposals import MAX_RECORDS, disposal_root, prove_disposal, record_bytes, sign_disposal
 from shared.evidence.keys import SigningKey
 from shared.mapping.policy import period_to_wire
 from shared.pb.filingnet.network.v1 import disposal_pb2
-from shared.provisions.policy import Period, Policy, policy_at_micros
+from shared.provisions.policy import Policy
 from shared.provisions.retention import (
     Hold,
     HoldScope,
     RecordClass,
-    RetainedEntry,
-    RetainedRecord,
-    Retention,
-    judge_disposal,
-    latest_ceased,
-    period_of,
 )
 from shared.provisions.spans import FOREVER
 from shared.records.certificate_rows import (
@@ -47,6 +47,7 @@ from shared.records.certificate_rows import (
     list_certificates,
     read_certificate,
 )
+from shared.records.due import Found, Leaf, Standing, collect, leaves_of, named_holds, order_of_leaf, standing_of
 from shared.records.erasure import leave_no_trace, overwrite_what_is_freed
 from shared.records.hold_rows import StoredHold, holds_in_force, insert_hold, lift_hold, list_holds, read_hold
 from shared.records.sources import RecordSource
@@ -66,59 +67,22 @@ BELIEVED_AFTER_SECONDS: Final = 24 * 3_600.0
 CERTIFICATES_TOGETHER: Final = 20
 """Certificates of one call that names no number."""
 
-PAGE_RECORDS: Final = 500
-"""Records looked at in one statement."""
-
-NAMED_HOLDS: Final = 20
-"""Holds that a certificate of entries names: it goes with every copy of the log."""
-
-SHOWN_RECORDS: Final = 100
-"""Records that a dry run names of each class."""
-
 MOST_HOLDS: Final = 1_000
 """Holds in force at one node: each certificate names them all."""
 
-_LOCK: Final = "records"
+RECORDS_LOCK: Final = "records"
+"""Held by whoever places or lifts a hold, and by each disposal."""
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    """One record of a certificate, and the entry of a log that it is, if it is one."""
+class DirectedHolds(Protocol):
+    """Lists the holds that a regulator placed at providers."""
 
-    record_class: RecordClass
-    record_id: str
-    ceased_time: int
-    entry: RetainedEntry | None = None
-
-
-@dataclass(slots=True)
-class Standing:
-    """How the records of a class stand at a moment.
-
-    Attributes:
-        record_class: the class.
-        period: of the policy in force; None where it names none.
-        due: how many may be disposed of.
-        held: how many would be due and are kept by a hold.
-        records: the first of those that are due.
-    """
-
-    record_class: RecordClass
-    period: Period | None
-    due: int = 0
-    held: int = 0
-    records: list[_Leaf] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Found:
-    """Records of one class that go together, in the order in which they were found."""
-
-    retention: Retention | None = None
-    records: list[RetainedRecord] = field(default_factory=list)
-    kept: Counter[str] = field(default_factory=Counter)
+    def __call__(
+        self, transaction: Transaction, before: tuple[int, str], limit: int, at: int, *, lifted_too: bool
+    ) -> list[StoredHold]:
+        """Lists them, newest first, as `hold_rows.list_holds` does."""
 
 
 class Disposals:
@@ -134,6 +98,7 @@ class Disposals:
         clock: tells the time.
         together: the most records of a certificate, up to 2,000.
         monotonic: tells seconds that pass, whatever the clock is set to.
+        directed: at a regulator, lists the holds that it placed at providers, as `hold_rows.list_holds` does.
     """
 
     def __init__(
@@ -148,7 +113,9 @@ class Disposals:
         *,
         together: int = MAX_RECORDS,
         monotonic: Callable[[], float] = time.monotonic,
+        directed: DirectedHolds | None = None,
     ) -> None:
+        self._directed = directed
         self._database = database
         self._together = together
         self._node = node
@@ -184,7 +151,7 @@ class Disposals:
         placed = Hold(hold.hold_id.lower(), hold.scope, hold.record_class, target, now, FOREVER)
 
         def work(transaction: Transaction) -> StoredHold:
-            transaction.lock(_LOCK)
+            transaction.lock(RECORDS_LOCK)
             known = read_hold(transaction, placed.hold_id)
             if known is not None:
                 _check_same(known, placed, reason)
@@ -202,12 +169,16 @@ class Disposals:
 
         Raises:
             NotFound: HOLD_UNKNOWN.
+            FailedPrecondition: HOLD_OF_REGULATOR, a regulator placed it: nobody at the provider lifts it.
         """
         now = micros(self._clock())
 
         def work(transaction: Transaction) -> StoredHold:
-            transaction.lock(_LOCK)
+            transaction.lock(RECORDS_LOCK)
             known = read_hold(transaction, hold_id)
+            if known is not None and known.regulator:
+                message = f"{known.regulator} placed this hold, and it or the nation alone lifts it: ask them"
+                raise FailedPrecondition(message, "HOLD_OF_REGULATOR")
             if known is not None and known.hold.lifted_time == FOREVER:
                 lift_hold(transaction, hold_id, max(now, known.hold.placed_time), actor, reason)
                 known = read_hold(transaction, hold_id)
@@ -219,9 +190,15 @@ class Disposals:
 
     async def holds(self, before: tuple[int, str], limit: int, *, lifted_too: bool) -> list[StoredHold]:
         """Lists holds, newest first: those before a placed_time in microseconds and an id."""
-        return await self._database.read(
-            lambda transaction: list_holds(transaction, before, limit, lifted_too=lifted_too)
-        )
+        now, directed = micros(self._clock()), self._directed
+
+        def work(transaction: Transaction) -> list[StoredHold]:
+            found = list_holds(transaction, before, limit, now, lifted_too=lifted_too)
+            if directed is not None:
+                found += directed(transaction, before, limit, now, lifted_too=lifted_too)
+            return sorted(found, key=lambda each: (each.hold.placed_time, each.hold.hold_id), reverse=True)[:limit]
+
+        return await self._database.read(work)
 
     async def due(self) -> list[Standing]:
         """Says how the records of each class stand now, and changes nothing."""
@@ -229,7 +206,7 @@ class Disposals:
 
         def work(transaction: Transaction) -> list[Standing]:
             holds = holds_in_force(transaction, now)
-            return [_standing(transaction, source, policies, holds, now) for source in self._sources]
+            return [standing_of(transaction, source, policies, holds, now) for source in self._sources]
 
         return await self._database.read(work)
 
@@ -344,7 +321,7 @@ class Disposals:
 
         def work(transaction: Transaction) -> bool:
             holds = holds_in_force(transaction, now)
-            return bool(_collect(transaction, source, policies, holds, now, 1).records)
+            return bool(collect(transaction, source, policies, holds, now, 1).records)
 
         return work
 
@@ -352,15 +329,15 @@ class Disposals:
         now, policies = micros(self._clock()), self._policies()
 
         def work(transaction: Transaction) -> list[Summary]:
-            transaction.lock(_LOCK)
+            transaction.lock(RECORDS_LOCK)
             source.lock(transaction)
             holds = holds_in_force(transaction, now)
-            found = _collect(transaction, source, policies, holds, now, self._together)
+            found = collect(transaction, source, policies, holds, now, self._together)
             if not found.records:
                 return []
             overwrite_what_is_freed(transaction)
             source.remove(transaction, found.records)
-            leaves = sorted((leaf for each in found.records for leaf in _leaves_of(each)), key=_order)
+            leaves = sorted((leaf for each in found.records for leaf in leaves_of(each)), key=order_of_leaf)
             parts = [leaves[start : start + MAX_RECORDS] for start in range(0, len(leaves), MAX_RECORDS)]
             return [self._certify(transaction, source, found, part, holds, actor, now) for part in parts]
 
@@ -370,8 +347,8 @@ class Disposals:
         self,
         transaction: Transaction,
         source: RecordSource,
-        found: _Found,
-        records: Sequence[_Leaf],
+        found: Found,
+        records: Sequence[Leaf],
         holds: Sequence[Hold],
         actor: str,
         now: int,
@@ -398,7 +375,7 @@ class Disposals:
                     scope=int(hold.scope),  # type: ignore[arg-type]
                     kept=found.kept[hold.hold_id],
                 )
-                for hold in _named(records[0].record_class, holds, found.kept)
+                for hold in named_holds(records[0].record_class, holds, found.kept)
             ],
         )
         certificate.first_ceased_time.FromMicroseconds(min(record.ceased_time for record in records))
@@ -410,76 +387,6 @@ class Disposals:
         insert_certificate(transaction, summary, signed, leaves)
         source.certified(transaction, summary.number, signed, leaves)
         return summary
-
-
-def _leaves_of(record: RetainedRecord) -> list[_Leaf]:
-    if not record.record_class.of_log:
-        return [_Leaf(record.record_class, record.record_id, record.ceased_time)]
-    return [_Leaf(record.record_class, entry.entry_id, record.ceased_time, entry) for entry in record.entries]
-
-
-def _order(leaf: _Leaf) -> tuple[str, str, int]:
-    return leaf.record_id, *((leaf.entry.jurisdiction, leaf.entry.log_index) if leaf.entry is not None else ("", 0))
-
-
-def _named(record_class: RecordClass, holds: Sequence[Hold], kept: Counter[str]) -> Sequence[Hold]:
-    if not record_class.of_log:
-        return holds
-    return sorted((hold for hold in holds if kept[hold.hold_id]), key=lambda hold: -kept[hold.hold_id])[:NAMED_HOLDS]
-
-
-def _collect(
-    transaction: Transaction,
-    source: RecordSource,
-    policies: Sequence[Policy],
-    holds: Sequence[Hold],
-    now: int,
-    most: int,
-) -> _Found:
-    """Collects records that may go in one certificate: of one policy, because it names the period."""
-    found, leaves = _Found(), 0
-    for record in _over(transaction, source, policies, now):
-        verdict = judge_disposal(record, policies, holds, now)
-        if not verdict.due or verdict.retention is None:
-            continue
-        if verdict.held_by:
-            found.kept.update({hold.hold_id: len(_leaves_of(record)) for hold in verdict.held_by})
-            continue
-        found.retention = found.retention or verdict.retention
-        if verdict.retention.policy_version == found.retention.policy_version:
-            # What belongs together goes together: one more account, rather than a part of it.
-            found.records.append(record)
-            leaves += len(record.entries) or 1
-        if leaves >= most:
-            break
-    return found
-
-
-def _standing(
-    transaction: Transaction, source: RecordSource, policies: Sequence[Policy], holds: Sequence[Hold], now: int
-) -> Standing:
-    policy = policy_at_micros(policies, now)
-    standing = Standing(source.record_class, period_of(policy, source.record_class) if policy else None)
-    for record in _over(transaction, source, policies, now):
-        verdict = judge_disposal(record, policies, holds, now)
-        leaves = _leaves_of(record)
-        standing.due += len(leaves) if verdict.disposable else 0
-        standing.held += len(leaves) if verdict.due and not verdict.disposable else 0
-        if verdict.disposable:
-            standing.records += leaves[: SHOWN_RECORDS - len(standing.records)]
-    return standing
-
-
-def _over(
-    transaction: Transaction, source: RecordSource, policies: Sequence[Policy], now: int
-) -> Iterator[RetainedRecord]:
-    until, after = latest_ceased(source.record_class, policies, now), None
-    while until >= 0:
-        page = source.ended(transaction, policies, until, after, PAGE_RECORDS)
-        yield from page.records
-        if page.following is None:
-            return
-        after = page.following
 
 
 def _check_same(known: StoredHold, placed: Hold, reason: str) -> None:

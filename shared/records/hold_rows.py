@@ -20,19 +20,39 @@ _COLUMNS: Final = (
     "placed_by",
     "lifted_by",
     "lift_reason",
+    "end_time",
+    "regulator",
+    "acknowledge_by",
+    "acknowledged_time",
 )
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM legal_hold"  # noqa: S608 - fixed text
 
 
 @dataclass(frozen=True, slots=True)
 class StoredHold:
-    """A hold with who placed and lifted it, and why, as codes."""
+    """A hold with who placed and lifted it, and why, as codes.
+
+    Attributes:
+        hold: what it keeps, and when.
+        reason: why it was placed.
+        placed_by: who placed it.
+        lifted_by: who lifted it; empty while it is in force.
+        lift_reason: why.
+        regulator: at a provider, whose directive it is; empty for the provider's own.
+        provider: at a regulator, at which provider it was placed; empty for the regulator's own.
+        acknowledge_by: until when the newest directive on it is to be acknowledged, in microseconds; 0 for none.
+        acknowledged_time: when it was, in microseconds; 0 until then.
+    """
 
     hold: Hold
     reason: str
     placed_by: str
     lifted_by: str = ""
     lift_reason: str = ""
+    regulator: str = ""
+    provider: str = ""
+    acknowledge_by: int = 0
+    acknowledged_time: int = 0
 
 
 def read_hold(transaction: Transaction, hold_id: str) -> StoredHold | None:
@@ -43,20 +63,25 @@ def read_hold(transaction: Transaction, hold_id: str) -> StoredHold | None:
 
 def holds_in_force(transaction: Transaction, at: int) -> list[Hold]:
     """Reads every hold in force at a moment, in microseconds, in the order of their ids."""
-    rows = transaction.execute(f"{_SELECT} WHERE placed_time <= ? AND lifted_time > ? ORDER BY hold_id", (at, at))
+    rows = transaction.execute(
+        f"{_SELECT} WHERE placed_time <= ? AND lifted_time > ? AND end_time > ? ORDER BY hold_id", (at, at, at)
+    )
     return [_stored(row).hold for row in rows]
 
 
-def list_holds(transaction: Transaction, before: tuple[int, str], limit: int, *, lifted_too: bool) -> list[StoredHold]:
+def list_holds(
+    transaction: Transaction, before: tuple[int, str], limit: int, at: int, *, lifted_too: bool
+) -> list[StoredHold]:
     """Lists holds, newest first.
 
     Args:
         transaction: a read.
         before: placed_time in microseconds and id of the hold before the first.
         limit: the most holds.
-        lifted_too: also those that were lifted.
+        at: the moment, in microseconds.
+        lifted_too: also those that were lifted or have ended.
     """
-    condition = "" if lifted_too else f" AND lifted_time = {FOREVER}"
+    condition = "" if lifted_too else f" AND lifted_time = {FOREVER} AND end_time > {at:d}"
     rows = transaction.execute(
         f"{_SELECT} WHERE (placed_time, hold_id) < (?, ?){condition} ORDER BY placed_time DESC, hold_id DESC LIMIT ?",
         (*before, limit),
@@ -78,6 +103,10 @@ def insert_hold(transaction: Transaction, stored: StoredHold) -> None:
         stored.placed_by,
         stored.lifted_by,
         stored.lift_reason,
+        hold.end_time,
+        stored.regulator,
+        stored.acknowledge_by,
+        stored.acknowledged_time,
     )
     transaction.insert_many("legal_hold", _COLUMNS, [row])
 
@@ -90,7 +119,30 @@ def lift_hold(transaction: Transaction, hold_id: str, at: int, actor: str, reaso
     )
 
 
+def delete_hold(transaction: Transaction, hold_id: str) -> None:
+    """Removes a hold whose place another takes."""
+    transaction.execute("DELETE FROM legal_hold WHERE hold_id = ?", (hold_id.lower(),))
+
+
+def acknowledge_hold(transaction: Transaction, hold_id: str, directive: str, until: int, at: int) -> None:
+    """Stores that the newest directive on a regulator's hold, by its entry id, was acknowledged; microseconds."""
+    transaction.execute(
+        "UPDATE legal_hold SET directive_entry_id = ?, acknowledge_by = ?, acknowledged_time = ? WHERE hold_id = ?",
+        (directive, until, at, hold_id.lower()),
+    )
+
+
 def _stored(row: tuple[Any, ...]) -> StoredHold:
-    hold_id, scope, record_class, target, placed, lifted, *rest = row
-    hold = Hold(hold_id, HoldScope(scope), RecordClass(record_class), target, placed, lifted)
-    return StoredHold(hold, *rest)
+    hold_id, scope, record_class, target, placed, lifted, reason, placed_by, lifted_by, lift_reason, end, *rest = row
+    hold = Hold(hold_id, HoldScope(scope), RecordClass(record_class), target, placed, lifted, end)
+    regulator, acknowledge_by, acknowledged_time = rest
+    return StoredHold(
+        hold,
+        reason,
+        placed_by,
+        lifted_by,
+        lift_reason,
+        regulator=regulator,
+        acknowledge_by=acknowledge_by,
+        acknowledged_time=acknowledged_time,
+    )

@@ -17,7 +17,19 @@ E = TypeVar("E", bound=IntEnum)
 DUE_COLUMNS: Final = ("record_class", "kept_for", "due", "held")
 RECORD_COLUMNS: Final = ("record_class", "record_id", "ceased_time")
 CERTIFICATE_COLUMNS: Final = ("number", "record_class", "records", "policy_version", "disposed_time", "actor")
-HOLD_COLUMNS: Final = ("hold_id", "scope", "target", "reason", "placed_by", "placed_time", "lifted_by", "lifted_time")
+HOLD_COLUMNS: Final = (
+    "hold_id",
+    "scope",
+    "target",
+    "reason",
+    "placed_by",
+    "placed_time",
+    "provider",
+    "end_time",
+    "acknowledged_time",
+    "lifted_by",
+    "lifted_time",
+)
 
 
 def record_class_of(text: str) -> RecordClass:
@@ -109,6 +121,10 @@ def print_holds(found: Sequence[LegalHold], *, as_json: bool) -> None:
             "lifted_by": each.lifted_by,
             "lifted_time": each.lifted_time,
             "lift_reason": each.lift_reason,
+            "provider": each.provider,
+            "end_time": each.end_time,
+            "acknowledge_by": each.acknowledge_by,
+            "acknowledged_time": each.acknowledged_time,
         }
         for each in found
     ]

@@ -8,7 +8,7 @@ from shared.pb.filingnet.network.v1 import disposal_pb2
 from shared.provisions.retention import Hold, HoldScope, RecordClass
 from shared.provisions.spans import FOREVER
 from shared.records.certificate_rows import Summary
-from shared.records.disposal import Standing
+from shared.records.due import Standing
 from shared.records.hold_rows import StoredHold
 
 
@@ -31,8 +31,15 @@ def hold_to_wire(stored: StoredHold) -> disposal_pb2.LegalHold:
         lift_reason=stored.lift_reason,
     )
     message.placed_time.FromMicroseconds(hold.placed_time)
+    message.provider = stored.provider
     if hold.lifted_time != FOREVER:
         message.lifted_time.FromMicroseconds(hold.lifted_time)
+    if hold.end_time != FOREVER:
+        message.end_time.FromMicroseconds(hold.end_time)
+    if stored.acknowledge_by:
+        message.acknowledge_by.FromMicroseconds(stored.acknowledge_by)
+    if stored.acknowledged_time:
+        message.acknowledged_time.FromMicroseconds(stored.acknowledged_time)
     return message
 
 

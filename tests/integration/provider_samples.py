@@ -24,6 +24,7 @@ from provider_node.master_key import KEY_BYTES, MasterKeys, add_master_key_versi
 from provider_node.measure_rows import StoredMeasures
 from provider_node.orders import ESCALATION_DECISION
 from provider_node.oversight import Oversight
+from provider_node.record_holds import RECORD_HOLD, RegulatorHolds
 from provider_node.refusals import Refusals
 from provider_node.settings import MIGRATIONS, ProviderSettings
 from provider_node.standing import own_licence, read_standing
@@ -258,7 +259,11 @@ async def made_up_provider(
                 PROVIDER,
                 JURISDICTION,
                 lambda: view.key_ring(),
-                {LABEL_DECISION: LabelDecisions(gate), ESCALATION_DECISION: oversight.orders},
+                {
+                    LABEL_DECISION: LabelDecisions(gate),
+                    ESCALATION_DECISION: oversight.orders,
+                    RECORD_HOLD: RegulatorHolds(standing, clock, wake),
+                },
             ),
             gate=gate,
             labels=Labels(database, vault.index, standing, clock, gate, measures, wake),

@@ -64,7 +64,7 @@ ADMINISTER = {
 } | {
     f"filingnet.regulator.v1.{service}Service/{call}"
     for service, calls in {
-        "Record": ("PlaceHold", "LiftHold", "DisposeRecords"),
+        "Record": ("PlaceHold", "LiftHold", "DirectHold", "LiftDirectedHold", "DisposeRecords"),
         "Trust": ("AddAuthority", "UseAuthority", "RetireAuthority", "DenyCertificate"),
     }.items()
     for call in calls
