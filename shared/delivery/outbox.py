@@ -292,8 +292,9 @@ def readdress(transaction: Transaction, left: str, destination: str, jurisdictio
 def replay(transaction: Transaction, account_id: str, now: datetime) -> int:
     """Queues what was refused of an account, and what waits behind it, again as it is.
 
-    Only the time of making becomes the present one, where it has not come yet, by a clock that was ahead and is right
-    again, or where an entry was refused for a time: it would be refused so again. The entries were never taken in.
+    Only the times of making and of the review become the present one, where they have not come yet, by a clock that was
+    ahead and is right again, or where an entry was refused for a time: it would be refused so again. The entries were
+    never taken in.
 
     Args:
         transaction: a write.
@@ -312,6 +313,9 @@ def replay(transaction: Transaction, account_id: str, now: datetime) -> int:
         entry = entry_pb2.Entry.FromString(bytes(data))
         if entry.created_time.ToMicroseconds() > micros(now) or str(reason).startswith(_OF_TIMES):
             entry.created_time.FromMicroseconds(micros(now))
+            if entry.HasField(_FILING) and entry.filing.reviewed_time.ToMicroseconds() > micros(now):
+                # The same clock told when it was reviewed, and no filing is made before its review.
+                entry.filing.reviewed_time.CopyFrom(entry.created_time)
             made_now.append((entry.SerializeToString(), destination, sequence))
     transaction.executemany("UPDATE outbox SET entry = ? WHERE destination = ? AND sequence = ?", made_now)
     transaction.execute(

@@ -11,7 +11,7 @@ import grpc
 from shared.call_room import Bounds
 from shared.clock import Clock
 from shared.errors import PermissionDenied
-from shared.interceptors import CallChain
+from shared.interceptors import CallChain, behaviour_of
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.server import ENDLESS
@@ -54,9 +54,13 @@ class Served:
         self.life = life
         self.name = life.name
         authenticator = _ToldByTheWire(view, clock, jurisdiction)
-        bounds = Bounds(1000, 1000, deadline_seconds=60.0)
         chain = CallChain(
-            authenticator, METHODS, unvalidated=unvalidated, endless=ENDLESS, bounds=bounds, open_to_network=False
+            authenticator,
+            METHODS,
+            unvalidated=unvalidated,
+            endless=ENDLESS,
+            bounds=Bounds(1000, 1000),
+            open_to_network=True,
         )
         self._handlers: dict[str, grpc.RpcMethodHandler] = {}
         for add_to_server, servicer in servicers:
@@ -64,15 +68,15 @@ class Served:
 
     def answer(self, caller: str, method: str, raw: bytes, seconds: float) -> asyncio.Task[Any]:
         """Begins to answer a call with one answer: its bytes, or the error that its caller gets."""
-        context = _Context(caller, seconds)
-        return self.life.spawn(_ended(context, self._handlers[method].unary_unary(raw, context)))
+        context = _Context(caller, raw, seconds)
+        return self.life.spawn(_ended(context, behaviour_of(self._handlers[method])(None, context)))
 
     async def stream(
         self, caller: str, method: str, raw: bytes, write: Callable[[bytes], Awaitable[None]]
     ) -> grpc.aio.AioRpcError | None:
         """Answers a call with a stream of answers until it ends; returns the error that its caller gets."""
-        context = _Context(caller, None, write)
-        error: grpc.aio.AioRpcError | None = await _ended(context, self._handlers[method].unary_stream(raw, context))
+        context = _Context(caller, raw, None, write)
+        error: grpc.aio.AioRpcError | None = await _ended(context, behaviour_of(self._handlers[method])(None, context))
         return error
 
 
@@ -112,9 +116,14 @@ class _Context:
     """What the chain asks of gRPC's context."""
 
     def __init__(
-        self, caller: str, seconds: float | None, write: Callable[[bytes], Awaitable[None]] | None = None
+        self,
+        caller: str,
+        raw: bytes,
+        seconds: float | None,
+        write: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
         self._caller = caller
+        self._raw = raw
         self._seconds = seconds
         self._write = write
         self.status: Any = None
@@ -130,6 +139,10 @@ class _Context:
     def time_remaining(self) -> float | None:
         """Tells the caller's deadline."""
         return self._seconds
+
+    async def read(self) -> bytes:
+        """Reads the request."""
+        return self._raw
 
     async def write(self, raw: bytes) -> None:
         """Sends a page."""
