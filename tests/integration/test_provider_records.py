@@ -230,9 +230,9 @@ async def test_art_8_2_two_at_once_dispose_of_nothing_twice(made: Supervised) ->
 
 async def test_art_8_2_a_node_disposes_by_itself(made: Supervised) -> None:
     """Art. 8(2): nobody has to ask: the upkeep of a node finds what is due, and its certificate says that it was the node."""
-    disposals = disposals_of(made.provider)
     await settled(made)
     made.later(SEVEN_MONTHS)
+    disposals = disposals_of(made.provider)
     upkeep = asyncio.create_task(disposals.run())
     async with asyncio.timeout(60):
         while not (found := await disposals.certificates(2**63 - 1, 10)):
