@@ -97,10 +97,14 @@ def check_complaints(transaction: Transaction) -> list[Derived]:
 
 
 def read_feed(transaction: Transaction, table: str) -> dict[tuple[str, str], list[int]]:
-    """Reads a feed: for each reader and log the indexes, in the order in which they are fed."""
+    """Reads a feed: for each reader and log the indexes, in the order in which they are fed.
+
+    What was disposed of is left out: it stays in the feed, by which its certificate travels, and cannot be replayed.
+    """
     found: dict[tuple[str, str], list[int]] = {}
     rows = transaction.execute(
-        f"SELECT {FEEDS[table]}, jurisdiction, log_index FROM {table} ORDER BY {FEEDS[table]}, position"  # noqa: S608
+        f"SELECT {FEEDS[table]}, jurisdiction, log_index FROM {table} f WHERE NOT EXISTS (SELECT 1 FROM disposed_entry d"  # noqa: S608
+        f" WHERE d.jurisdiction = f.jurisdiction AND d.log_index = f.log_index) ORDER BY {FEEDS[table]}, position"
     )
     for reader, jurisdiction, index in rows:
         found.setdefault((reader, jurisdiction), []).append(index)
@@ -143,13 +147,13 @@ def _unfeed(table: str, row: tuple[str, str, int], transaction: Transaction) -> 
 def read_terms(transaction: Transaction) -> dict[str, tuple[int, ...]]:
     """Reads off the index on SQLite how many rows each token leads to, and two sums by which these are compared."""
     sums = ", ".join(f"SUM(doc % {modulus})" for modulus in _MODULI)
-    rows = transaction.execute(f"SELECT term, COUNT(*), {sums} FROM filing_term GROUP BY term")  # noqa: S608
+    rows = transaction.execute(f"SELECT term, COUNT(*), {sums} FROM filing_text_term GROUP BY term")  # noqa: S608
     return {term: tuple(numbers) for term, *numbers in rows}
 
 
 def rows_of_term(transaction: Transaction, term: str) -> set[int]:
     """Reads the rows that a token leads to."""
-    return {doc for (doc,) in transaction.execute("SELECT doc FROM filing_term WHERE term = ?", (term,))}
+    return {doc for (doc,) in transaction.execute("SELECT doc FROM filing_text_term WHERE term = ?", (term,))}
 
 
 def text_difference(rows: set[int]) -> list[Derived]:

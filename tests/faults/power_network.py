@@ -205,6 +205,8 @@ async def powered(root: Path, keys: Keys, disk: PowerDisk | None = None) -> Asyn
         await register.database.write(lambda transaction: register.log.create(transaction, NOW))
         nation = open_database(sqlite_url(root / NATION_FOLDER / "register.db"), MIGRATIONS)
         stack.push_async_callback(nation.close)
+        nation_log = RegisterLog(NATION, "100000", keys.nation)
+        await nation.write(lambda transaction: nation_log.create(transaction, NOW))
         provider = await stack.enter_async_context(
             made_up_provider(root / PROVIDER_FOLDER, MadeUpNetwork(register, keys.nation))
         )
