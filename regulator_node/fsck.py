@@ -205,17 +205,18 @@ class _Check:
         self._nation = self._nation or bool(await self._database.read(_nation_log))
         remaining = iter(await self._database.read(lambda transaction: runs_in_order(transaction, self._last)))
         # What came down from the nation is replayed among the runs: an answer to an order follows the order.
-        forwarded = sorted(await self._database.read(self._check_receipts), key=_filed)
+        forwarded = _in_order(await self._database.read(self._check_receipts))
         while some := list(islice(remaining, RUNS_AT_ONCE)):
             runs = await self._database.read(partial(_check_runs, self._logs, some))
-            before = bisect_right(forwarded, _filed(runs[-1]), key=_filed)
+            before = bisect_right(forwarded, runs[-1].filed_time, key=_time)
             among, forwarded = forwarded[:before], forwarded[before:]
-            placed = [*((run, False) for run in runs), *((run, True) for run in among)]
-            placed.sort(key=lambda each: each[0].filed_time)
+            placed = [*((run.filed_time, run, False) for run in runs), *((time, run, True) for time, run in among)]
+            placed.sort(key=lambda each: each[0])
             await self._scratch.write(partial(_apply, placed, feed_regions=self._nation))
             self._last.update({place.jurisdiction: place.first_index for place in some})
             self._advance(sum(len(run.entries) for run in runs))
-        await self._scratch.write(partial(_apply, [(run, True) for run in forwarded], feed_regions=False))
+        rest = [(time, run, True) for time, run in forwarded]
+        await self._scratch.write(partial(_apply, rest, feed_regions=False))
 
     def _check_receipts(self, transaction: Transaction) -> list[CheckedRun]:
         found = []
@@ -260,9 +261,9 @@ def _check_head(logs: LogCheck, jurisdiction: str, transaction: Transaction) -> 
     logs.check_head(transaction, jurisdiction)
 
 
-def _apply(placed: Sequence[tuple[CheckedRun, bool]], scratch: Transaction, *, feed_regions: bool) -> None:
+def _apply(placed: Sequence[tuple[int, CheckedRun, bool]], scratch: Transaction, *, feed_regions: bool) -> None:
     """Applies runs of logs that are held, and entries that the nation forwarded out of others."""
-    for run, forwarded in placed:
+    for _, run, forwarded in placed:
         if forwarded:
             for index, entry in run.entries:
                 pass_on(scratch, run.jurisdiction, index, entry)
@@ -272,8 +273,18 @@ def _apply(placed: Sequence[tuple[CheckedRun, bool]], scratch: Transaction, *, f
         apply_entries(scratch, run.jurisdiction, run.entries, run.filed_time, feed_regions=fed)
 
 
-def _filed(run: CheckedRun) -> int:
-    return run.filed_time
+def _in_order(forwarded: Sequence[CheckedRun]) -> list[tuple[int, CheckedRun]]:
+    """Places forwarded entries in time, each log's in its own order whatever the times that were told of them."""
+    last: dict[str, int] = {}
+    placed = []
+    for run in forwarded:
+        last[run.jurisdiction] = max(run.filed_time, last.get(run.jurisdiction, 0))
+        placed.append((last[run.jurisdiction], run))
+    return sorted(placed, key=_time)
+
+
+def _time(placed: tuple[int, CheckedRun]) -> int:
+    return placed[0]
 
 
 def _keep_entries(scratch: Transaction, run: CheckedRun) -> None:
