@@ -205,7 +205,7 @@ class _Check:
         self._nation = self._nation or bool(await self._database.read(_nation_log))
         remaining = iter(await self._database.read(lambda transaction: runs_in_order(transaction, self._last)))
         # What came down from the nation is replayed among the runs: an answer to an order follows the order.
-        forwarded = _in_order(await self._database.read(self._check_receipts))
+        forwarded = in_order(await self._database.read(self._check_receipts))
         while some := list(islice(remaining, RUNS_AT_ONCE)):
             runs = await self._database.read(partial(_check_runs, self._logs, some))
             before = bisect_right(forwarded, runs[-1].filed_time, key=_time)
@@ -273,7 +273,7 @@ def _apply(placed: Sequence[tuple[int, CheckedRun, bool]], scratch: Transaction,
         apply_entries(scratch, run.jurisdiction, run.entries, run.filed_time, feed_regions=fed)
 
 
-def _in_order(forwarded: Sequence[CheckedRun]) -> list[tuple[int, CheckedRun]]:
+def in_order(forwarded: Sequence[CheckedRun]) -> list[tuple[int, CheckedRun]]:
     """Places forwarded entries in time, each log's in its own order whatever the times that were told of them."""
     last: dict[str, int] = {}
     placed = []

@@ -8,7 +8,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from regulator_node.fsck import Findings, check_register
+from regulator_node.fsck import Findings, check_register, in_order
+from regulator_node.fsck_log import CheckedRun
 from regulator_node.fsck_tables import KEYS
 from regulator_node.log import RegisterLog
 from regulator_node.settings import MIGRATIONS
@@ -18,7 +19,7 @@ from shared.evidence.checkpoints import Checkpoint, sign_checkpoint
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 from shared.identifiers import id_text
-from shared.pb.filingnet.network.v1 import decision_pb2
+from shared.pb.filingnet.network.v1 import decision_pb2, entry_pb2
 from shared.provisions.label_rights import LabelAction, LabelScope
 from tests.integration import test_joined_cases as joined
 from tests.integration import test_register_cases as cases
@@ -302,6 +303,14 @@ async def test_a_feed_lacks_nothing_and_repeats_nothing(office: LabelOffice) -> 
     assert ["the order is not that of the log; whoever read it has it so"] == [
         row["problem"] for row in (await check(office, keys=keys)).rows()
     ]
+
+
+def test_what_was_forwarded_is_replayed_in_the_order_of_its_log() -> None:
+    """A decision follows its filing, whatever a clock that was behind said of it; other logs keep their own times."""
+    told = [("330000", 0, 50), ("330000", 1, 40), ("440000", 7, 45), ("330000", 2, 60)]
+    runs = [CheckedRun(log, [(index, entry_pb2.Entry())], time) for log, index, time in told]
+    placed = [(time, run.jurisdiction, run.entries[0][0]) for time, run in in_order(runs)]
+    assert [(45, "440000", 7), (50, "330000", 0), (50, "330000", 1), (60, "330000", 2)] == placed
 
 
 def test_every_key_is_the_tables_own(tmp_path: Path) -> None:
