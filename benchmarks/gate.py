@@ -2,9 +2,10 @@
 
 The provider is a real node. Its accounts, grants and measures are made straight into its database file while it is
 stopped: what is measured is the gate, over as many accounts as the largest tool had. The floor is a bare gRPC server
-on a Unix socket in a process of its own, with the same options and nothing between wire and answer. Questions are
-encoded before the clock runs and answers are read after it stopped, because the floor's caller has nothing to encode or
-to read: both callers do the same, and what differs is the node's.
+on a Unix socket in a process of its own, with the same options and nothing between wire and answer. Beside it the
+emptiest call that the node itself answers on the gate's own socket is measured, a health check. Questions are encoded
+before the clock runs and answers are read after it stopped, because the floor's caller has nothing to encode or to
+read: both callers do the same, and what differs is the node's.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ WANTED: Final = 0.8
 SHARE: Final = 10
 """One in so many accounts has a grant, and one in so many a measure."""
 
+HEALTH: Final = "/grpc.health.v1.Health/Check"
 CHECK: Final = "/filingnet.provider.v1.PublicationService/CheckPublication"
 REASONS: Final = {
     "NOT_NEWS",
@@ -56,14 +58,14 @@ DAY: Final = 24 * 3600 * 1_000_000
 
 
 async def gate(accounts: int, calls: int, rounds: int) -> Comparison:
-    """Measures the gate.
+    """Measures the gate, and prints how it stands to a health check on the same socket.
 
     Args:
         accounts: how many the provider has.
         calls: how many in each round.
         rounds: how many rounds, each followed by one of the floor.
     """
-    rates, floors = [], []
+    rates, floors, health_rates = [], [], []
     chosen = random.Random(accounts)
     with tempfile.TemporaryDirectory() as folder:
         socket = Path(folder) / "empty.sock"
@@ -81,16 +83,21 @@ async def gate(accounts: int, calls: int, rounds: int) -> Comparison:
             try:
                 answers: list[bytes] = []
                 check = channel.unary_unary(CHECK, response_deserializer=answers.append)
-                empty = floor.unary_unary(METHOD)
+                empty, health = floor.unary_unary(METHOD), channel.unary_unary(HEALTH)
                 await _asked(check, answers, accounts, 200, chosen)
                 for _ in range(rounds):
                     rates.append(await _asked(check, answers, accounts, calls, chosen))
                     floors.append(await timed([lambda: empty(b"", timeout=30)] * calls))
+                    health_rates.append(await timed([lambda: health(b"", timeout=30)] * calls))
             finally:
                 server.terminate()
                 await server.wait()
                 await channel.close()
                 await floor.close()
+    checked = Figure(health_rates)
+    print(
+        f"a health check on the gate's own socket: {checked}; the gate at {Figure(rates).middle / checked.middle:.2f} of it"
+    )
     return Comparison(
         name="publication gate, 32 in flight",
         detail=f"{calls:,} calls a round, {rounds} rounds, {accounts:,} accounts, {accounts // SHARE:,} grants and as"
