@@ -9,7 +9,6 @@ proof is found later, it joins. Closing one moves its files to `alarms/closed/`:
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from typing import Final
 
 import structlog
 
+from shared.durable_files import PRIVATE, make_folder, sync_folder, write_file
 from shared.errors import InvalidInput, NotFound
 
 LOG_FORKED: Final = "LOG_FORKED"
@@ -155,6 +155,8 @@ class Alarms:
         for file in (alarm.proof, f"{name}.json"):
             if file and (self._folder / file).exists():
                 (self._folder / file).rename(closed / f"{stamp}-{file}")
+        sync_folder(closed)
+        sync_folder(self._folder)
         return alarm
 
     def _read(self, name: str) -> Alarm | None:
@@ -168,13 +170,8 @@ class Alarms:
             return Alarm(reason, jurisdiction, "the alarm's own file is damaged", now, now)
 
     def _write(self, name: str, content: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = self._folder / f".{name}.new"
-        with open(unfinished, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self._folder / name)
+        make_folder(self._folder)
+        write_file(self._folder / name, content, PRIVATE)
 
 
 def _iso(time: datetime) -> str:
