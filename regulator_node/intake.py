@@ -1,45 +1,33 @@
-"""Intake: takes a provider's signed batch, judges each entry by itself, and answers each with evidence.
+"""Intake: judges each entry of a provider's batch by itself, stores what stands and answers each with evidence.
 
-In order: the signature over the whole batch; then, entry by entry and without the database, form, wall and grammar
-(`prepare`); then, in one transaction, what needs the register: duplicates, conflicts, the rules of the provisions
-(`BatchJudge`), the log and the tables (`store`). What is answered is durable. The same entry again, however much
-later, gets its first acknowledgement again, byte for byte; the same id with other bytes is a conflict and changes
-nothing; a refused entry gets a signed rejection and never fails its neighbours.
+The batch was checked without the database (`prepared_batches.prepare`). What needs the register happens here in one
+transaction: duplicates, conflicts, the rules of the provisions (`BatchJudge`), the log and the tables. What is answered
+is durable. The same entry again, however much later, gets its first acknowledgement again, byte for byte; the same id
+with other bytes is a conflict and changes nothing; a refused entry gets a signed rejection and never fails its
+neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from google.protobuf.message import DecodeError
-
 from regulator_node.admission import admitted
 from regulator_node.disposed_entries import disposed_leaves
-from regulator_node.intake_contexts import BatchJudge, Record
+from regulator_node.intake_contexts import BatchJudge
 from regulator_node.log import NewRun, RegisterLog, acknowledgement_of
+from regulator_node.prepared_batches import PreparedBatch, PreparedEntry, refusal_of
 from regulator_node.register import apply_entries, apply_openings
 from shared.clock import micros
 from shared.database import Transaction
-from shared.egress import check_message
-from shared.errors import Exhausted, InvalidInput, Violation
-from shared.evidence.batches import KeyLookup, SignedBatch, verify_batch
-from shared.evidence.hashing import ProofError, leaf_hashes_of
+from shared.errors import Exhausted
 from shared.evidence.rejections import sign_rejection
-from shared.identifiers import id_bytes
-from shared.mapping.duty import duty_profile_from_wire
-from shared.mapping.escalation import escalation_from_wire
-from shared.mapping.filing import record_from_wire
-from shared.mapping.filing_contract import entry_violations
-from shared.mapping.label import label_from_wire
-from shared.mapping.record_hold import hold_answer_from_wire
-from shared.mapping.times import micros_of
-from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2, intake_service_pb2
-from shared.provisions.filings import FilingContext, FilingRecord, Refusal
-from shared.provisions.transfers import DepartureRecord, Filer, Transfers
+from shared.pb.filingnet.network.v1 import evidence_pb2, intake_service_pb2
+from shared.provisions.filings import FilingContext, Refusal
+from shared.provisions.transfers import Filer, Transfers
 from shared.validation import MAX_VIOLATIONS
 
 ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
@@ -51,24 +39,10 @@ MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Of an answer: a message between nodes holds a little more. Entries sent again out of very many runs get as many
 acknowledgements, and those of large runs are large."""
 
-CONFLICT_REFUSAL = Refusal(
-    "CONFLICT",
-    (Violation("entry_id", "CONFLICT", "this entry id is in the log with other bytes: give a changed entry a new id"),),
+CONFLICT_REFUSAL: Final = refusal_of(
+    "CONFLICT", "entry_id", "this entry id is in the log with other bytes: give a changed entry a new id"
 )
-
-
-@dataclass(slots=True)
-class PreparedEntry:
-    """One entry of a batch before the register was asked: parsed and well-formed, or refused."""
-
-    raw: bytes
-    leaf_hash: bytes
-    entry_id: str = ""
-    entry_key: bytes = b""
-    account_key: bytes = b""
-    entry: entry_pb2.Entry | None = None
-    record: Record | None = None
-    refusal: Refusal | None = None
+REPEATED_REFUSAL: Final = refusal_of("ENTRY_REPEATED", "entry_id", "send each entry once in a batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,132 +63,6 @@ class _Known(NamedTuple):
     log_index: int
     raw: bytes
     leaf_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedBatch:
-    """A batch whose signature holds."""
-
-    origin: str
-    batch: SignedBatch
-    entries: Sequence[PreparedEntry]
-
-
-def prepare(
-    request: intake_service_pb2.SubmitEntriesRequest, *, origin: str, jurisdiction: str, key_lookup: KeyLookup
-) -> PreparedBatch:
-    """Checks the signature and everything about each entry that needs no database.
-
-    Args:
-        request: the batch.
-        origin: the authenticated sender.
-        jurisdiction: this regulator's.
-        key_lookup: finds signing keys in the directory.
-
-    Returns:
-        The batch, each entry parsed or refused.
-
-    Raises:
-        InvalidInput: the batch as a whole cannot be trusted; nothing of it was looked at.
-    """
-    leaves = leaf_hashes_of(request.entries)
-    try:
-        header = verify_batch(request.batch.header, request.batch.signature, leaves, key_lookup)
-    except ProofError as error:
-        mend = "sign the batch's header with the sender's key in the directory"
-        raise InvalidInput(str(error), "BATCH_SIGNATURE", [Violation("batch", "BATCH_SIGNATURE", mend)]) from error
-    if header.origin != origin or header.jurisdiction != jurisdiction:
-        field = "batch.header.origin" if header.origin != origin else "batch.header.jurisdiction"
-        mend = f"send batches of {origin} meant for {jurisdiction}"
-        raise InvalidInput(
-            f"{field} is somebody else's", "BATCH_MISADDRESSED", [Violation(field, "MISADDRESSED", mend)]
-        )
-    batch = SignedBatch(request.batch.header, request.batch.signature, leaves)
-    entries = [
-        _prepare_entry(raw, leaf, origin, jurisdiction) for raw, leaf in zip(request.entries, leaves, strict=True)
-    ]
-    return PreparedBatch(origin, batch, entries)
-
-
-def _prepare_entry(raw: bytes, leaf: bytes, origin: str, jurisdiction: str) -> PreparedEntry:
-    prepared = PreparedEntry(raw, leaf)
-    try:
-        entry = entry_pb2.Entry.FromString(raw)
-    except DecodeError:
-        prepared.refusal = _refusal("MALFORMED_ENTRY", "", "send a serialised filingnet.network.v1.Entry")
-        return prepared
-    entry.DiscardUnknownFields()
-    violations = entry_violations(entry)
-    if violations:
-        prepared.refusal = Refusal("FIELD_VIOLATIONS", tuple(violations))
-        return prepared
-    prepared.entry_id = entry.entry_id
-    prepared.entry_key = id_bytes(entry.entry_id)
-    prepared.refusal = _misplaced(entry, raw, origin, jurisdiction)
-    if prepared.refusal is None:
-        findings = check_message(entry, no_unknown_fields=True)
-        if findings:
-            prepared.refusal = Refusal("IDENTITY_DATA", tuple(findings))
-        else:
-            prepared.entry = entry
-            prepared.record, account_id = _READERS[entry.WhichOneof("body")](entry)
-            prepared.account_key = id_bytes(account_id)
-    return prepared
-
-
-def _read_filing(entry: entry_pb2.Entry) -> tuple[Record, str]:
-    return record_from_wire(entry), entry.filing.account_id
-
-
-def _read_label(entry: entry_pb2.Entry) -> tuple[Record, str]:
-    record = label_from_wire(entry.label_grant, micros_of(entry.created_time))
-    return record, record.account_id
-
-
-def _read_escalation(entry: entry_pb2.Entry) -> tuple[Record, str]:
-    record = escalation_from_wire(entry.escalation, micros_of(entry.created_time))
-    return record, record.account_id
-
-
-def _read_departure(entry: entry_pb2.Entry) -> tuple[Record, str]:
-    return DepartureRecord(entry.departure.number, entry.departure.to_jurisdiction), ""
-
-
-def _read_hold_answer(entry: entry_pb2.Entry) -> tuple[Record, str]:
-    return hold_answer_from_wire(entry.record_hold_answer, micros_of(entry.created_time)), ""
-
-
-def _read_duty_profile(entry: entry_pb2.Entry) -> tuple[Record, str]:
-    return duty_profile_from_wire(entry.duty_profile, micros_of(entry.created_time)), ""
-
-
-_READERS: Final[Mapping[str | None, Callable[[entry_pb2.Entry], tuple[Record, str]]]] = {
-    "filing": _read_filing,
-    "label_grant": _read_label,
-    "escalation": _read_escalation,
-    "duty_profile": _read_duty_profile,
-    "departure": _read_departure,
-    "record_hold_answer": _read_hold_answer,
-}
-"""What a provider may send, by the field of the entry's body: each reader returns the record and its account."""
-
-
-def _misplaced(entry: entry_pb2.Entry, raw: bytes, origin: str, jurisdiction: str) -> Refusal | None:
-    if entry.ByteSize() != len(raw):
-        # A hidden second value or an unknown field would travel, be signed and be stored, past every check.
-        return _refusal("ENTRY_NOT_MINIMAL", "", "send no unknown fields and each field once")
-    if entry.origin != origin:
-        return _refusal("ORIGIN_WRONG", "origin", "an entry states its sender as origin")
-    if entry.jurisdiction != jurisdiction:
-        return _refusal("JURISDICTION_WRONG", "jurisdiction", f"this regulator takes entries meant for {jurisdiction}")
-    if entry.WhichOneof("body") not in _READERS:
-        mend = "a provider sends filings, label grants, escalations, duty profiles, departures and answers to holds"
-        return _refusal("BODY_NOT_ALLOWED", "body", mend)
-    return None
-
-
-def _refusal(reason: str, field: str, mend: str) -> Refusal:
-    return Refusal(reason, (Violation(field, reason, mend),))
 
 
 class Intake:
@@ -427,11 +275,6 @@ class Intake:
         return sign_rejection(rejection, self._log.key)
 
 
-def only_opens(batch: PreparedBatch) -> bool:
-    """Tells whether a batch holds nothing but filings that open accounts, none of them refused so far."""
-    return all(isinstance(entry.record, FilingRecord) and entry.record.revision == 1 for entry in batch.entries)
-
-
 def _run_of(batch: PreparedBatch, entries: Sequence[PreparedEntry], places: Sequence[int] | None = None) -> NewRun:
     raw, keys = [prepared.raw for prepared in entries], [prepared.entry_key for prepared in entries]
     return NewRun(batch.origin, raw, keys, batch.batch, places)
@@ -451,7 +294,7 @@ def _judge(prepared: PreparedEntry, judge: BatchJudge, known: Mapping[bytes, _Kn
     if prepared.refusal is not None or prepared.record is None:
         return _Judgement(REJECTED, refusal=prepared.refusal)
     if prepared.entry_key in seen:
-        return _Judgement(REJECTED, refusal=_refusal("ENTRY_REPEATED", "entry_id", "send each entry once in a batch"))
+        return _Judgement(REJECTED, refusal=REPEATED_REFUSAL)
     refusal = judge.judge(prepared)
     if refusal is not None:
         return _Judgement(REJECTED, refusal=refusal)

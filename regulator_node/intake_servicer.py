@@ -16,8 +16,9 @@ from typing import Final
 import grpc
 
 from regulator_node.admission import transfers_of
-from regulator_node.intake import Intake, PreparedBatch, only_opens, prepare
+from regulator_node.intake import Intake
 from regulator_node.log import read_checkpoint
+from regulator_node.prepared_batches import PreparedBatch, only_opens, prepare
 from regulator_node.turns import Turns
 from shared.changes import Changes
 from shared.clock import Clock

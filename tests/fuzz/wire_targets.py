@@ -11,8 +11,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from provider_node.paging import page_token, position_of
-from regulator_node.intake import prepare
 from regulator_node.paging import make_token
+from regulator_node.prepared_batches import prepare
 from regulator_node.queries import read_place
 from shared.cluster.frames import PREFACE, put_together
 from shared.egress import check_message

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import regulator_node
-from regulator_node.intake import Intake, prepare
+from regulator_node.intake import Intake
 from regulator_node.log import RegisterLog
+from regulator_node.prepared_batches import prepare
 from shared.database import Database, open_database
 from shared.evidence.batches import SignedBatch, sign_batch
 from shared.evidence.keyring import KeyRing

@@ -21,7 +21,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from regulator_node.intake import prepare
+from regulator_node.prepared_batches import prepare
 from shared.channel import local_channel
 from shared.client.provider import ProviderClient
 from shared.clock import micros

@@ -10,7 +10,7 @@ import pytest
 
 from regulator_node.filing_filter import FilingFilter, Order
 from regulator_node.history import FilingHistory
-from regulator_node.intake import prepare
+from regulator_node.prepared_batches import prepare
 from regulator_node.queries import FilingQueries
 from regulator_node.register import apply_entries
 from regulator_node.review import Outcome, Review, Verdict

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from regulator_node.intake import prepare
 from regulator_node.log import read_receipt, read_runs
+from regulator_node.prepared_batches import prepare
 from regulator_node.replication import LogCopy
 from shared.clock import micros
 from shared.errors import InvalidInput, Unavailable

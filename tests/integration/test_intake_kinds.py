@@ -11,8 +11,8 @@ import peewee
 import pytest
 from google.protobuf.message import Message
 
-from regulator_node.intake import prepare
 from regulator_node.intake_contexts import BatchJudge
+from regulator_node.prepared_batches import prepare
 from regulator_node.register import apply_entries
 from regulator_node.register_duties import read_duty_profile, read_duty_profiles
 from shared.clock import micros
