@@ -19,11 +19,10 @@ before anything is called delivered.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import grpc
 import structlog
@@ -32,17 +31,16 @@ from shared.changes import Changes
 from shared.channel import RemoteError, remote_error
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
-from shared.delivery.outbox import OutboxState, ensure_destination, violations_to_json
+from shared.delivery.outbox import ensure_destination
+from shared.delivery.outcomes import Outcome, QueuedRow, SentBatch, record_outcome, verify_outcome
 from shared.delivery.retry import CAP_SECONDS, Persistence
-from shared.errors import FilingnetError, Violation
-from shared.evidence.acknowledgements import verify_acknowledgement
-from shared.evidence.batches import SignedBatch, sign_batch
-from shared.evidence.forks import Contradiction, beside_cosigned, overlap
-from shared.evidence.hashing import MAX_TREE_SIZE, ProofError
+from shared.errors import FilingnetError
+from shared.evidence.batches import sign_batch
+from shared.evidence.forks import Contradiction
+from shared.evidence.hashing import ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
-from shared.evidence.rejections import verify_rejection
-from shared.pb.filingnet.network.v1 import evidence_pb2, intake_service_pb2
+from shared.pb.filingnet.network.v1 import intake_service_pb2
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 2 * 1024 * 1024
@@ -74,25 +72,6 @@ class Route:
     origin: str
     key: SigningKey
     key_ring: Callable[[], KeyRing]
-
-
-class _Row(NamedTuple):
-    sequence: int
-    account_id: str
-    entry: bytes
-
-
-@dataclass(slots=True)
-class _Batch:
-    rows: Sequence[_Row]
-    signed: SignedBatch
-    accounts: frozenset[str]
-    cosigned: int
-    """How much of the destination's log was known to be cosigned when the entries were read, before they were sent."""
-
-    @property
-    def batch_id(self) -> bytes:
-        return hashlib.sha256(self.signed.header).digest()[:16]
 
 
 class RefusalListener(Protocol):
@@ -198,7 +177,7 @@ class DeliveryWorker:
             RemoteError: the regulator was not reached or refused the batch as a whole; what was not answered waits on.
             ProofError: the regulator's evidence does not hold; nothing of that answer was believed.
         """
-        under_way: list[tuple[_Batch, asyncio.Task[None]]] = []
+        under_way: list[tuple[SentBatch, asyncio.Task[None]]] = []
         sent = False
         self._cursor = 0
         self._withheld, self._left_waiting = self._ask_withheld(), False
@@ -221,7 +200,7 @@ class DeliveryWorker:
                 task.cancel()
             await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
 
-    async def _next_batch(self, busy: frozenset[str]) -> _Batch | None:
+    async def _next_batch(self, busy: frozenset[str]) -> SentBatch | None:
         rows = await self._database.read(self._read_rows)
         while self._withheld is not None and rows:
             sent_on = [row for row in rows if not self._withheld.waits(row.entry)]
@@ -231,7 +210,7 @@ class DeliveryWorker:
                 break
             self._cursor = rows[-1].sequence
             rows = await self._database.read(self._read_rows)
-        taken: list[_Row] = []
+        taken: list[QueuedRow] = []
         size = 0
         for row in rows:
             if row.account_id in busy or (taken and size + len(row.entry) > MAX_BYTES):
@@ -245,9 +224,9 @@ class DeliveryWorker:
         signed = await asyncio.to_thread(
             sign_batch, entries, self._route.origin, self._route.jurisdiction, self._route.key
         )
-        return _Batch(taken, signed, frozenset(row.account_id for row in taken), self._cosigned)
+        return SentBatch(taken, signed, frozenset(row.account_id for row in taken), self._cosigned)
 
-    def _read_rows(self, transaction: Transaction) -> list[_Row]:
+    def _read_rows(self, transaction: Transaction) -> list[QueuedRow]:
         sizes = transaction.execute("SELECT final_size FROM destination WHERE name = ?", (self._route.destination,))
         self._cosigned = sizes[0][0] if sizes else 0
         # What was queued again meanwhile lies behind the cursor and goes first, in the next round. What is withheld lies
@@ -260,9 +239,9 @@ class DeliveryWorker:
             f" AND NOT EXISTS (SELECT 1 FROM {earlier} WHERE {unless}) ORDER BY sequence LIMIT ?"
         )
         rows = transaction.execute(waiting, (self._route.destination, self._cursor, passed, self._at_once))
-        return list(map(_Row._make, rows))
+        return list(map(QueuedRow._make, rows))
 
-    async def _deliver(self, batch: _Batch) -> None:
+    async def _deliver(self, batch: SentBatch) -> None:
         request = intake_service_pb2.SubmitEntriesRequest(
             batch=batch.signed.signed_header(), entries=[row.entry for row in batch.rows]
         )
@@ -284,7 +263,7 @@ class DeliveryWorker:
         except grpc.aio.AioRpcError as error:
             raise remote_error(error) from error
 
-    async def _store(self, batch: _Batch, outcome: _Outcome) -> None:
+    async def _store(self, batch: SentBatch, outcome: Outcome) -> None:
         refused = frozenset(batch.rows[position].account_id for position, *_ in outcome.refused)
         try:
             await self._database.write(lambda transaction: self._record(transaction, batch, outcome))
@@ -294,137 +273,12 @@ class DeliveryWorker:
         self._at_once = min(self._max_entries, 2 * self._at_once)
         self.recorded.notify()
 
-    def _verify(self, batch: _Batch, response: intake_service_pb2.SubmitEntriesResponse) -> _Outcome:
-        if len(response.results) != len(batch.rows):
-            raise ProofError("The regulator answered another number of entries than it was sent.")
-        ring = self._route.key_ring()
-        keys = ring.keys_of(self._route.destination)
-        runs = [
-            verify_acknowledgement(acknowledgement, None, keys, jurisdiction=self._route.jurisdiction)
-            for acknowledgement in response.acknowledgements
-        ]
-        outcome = _Outcome(
-            runs=list(response.acknowledgements),
-            first_indexes=[run.first_index for run in runs],
-            sizes=[run.checkpoint.size for run in runs],
-        )
-        for position, result in enumerate(response.results):
-            leaf = batch.signed.leaf_hashes[position]
-            if result.outcome in (
-                intake_service_pb2.ENTRY_OUTCOME_ACCEPTED,
-                intake_service_pb2.ENTRY_OUTCOME_DUPLICATE,
-            ):
-                if result.acknowledgement >= len(runs):
-                    raise ProofError("The regulator named an acknowledgement that it did not send.")
-                runs[result.acknowledgement].check_covers(result.log_index, leaf)
-                outcome.delivered.append((position, result.log_index, result.acknowledgement))
-                if result.outcome == intake_service_pb2.ENTRY_OUTCOME_ACCEPTED:
-                    outcome.lowest_new = min(outcome.lowest_new, result.log_index)
-            else:
-                rejection = verify_rejection(result.rejection, ring.lookup, leaf_hash=leaf)
-                if rejection.jurisdiction != self._route.jurisdiction:
-                    raise ProofError("The rejection is another regulator's.")
-                outcome.refused.append((position, result.outcome, rejection, result.rejection.SerializeToString()))
-        return outcome
+    def _verify(self, batch: SentBatch, response: intake_service_pb2.SubmitEntriesResponse) -> Outcome:
+        route = self._route
+        return verify_outcome(batch, response, route.destination, route.jurisdiction, route.key_ring())
 
-    def _record(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
-        destination = self._route.destination
-        self._check_places(transaction, batch, outcome)
-        transaction.executemany(
-            "INSERT INTO delivered_run (destination, first_index, acknowledgement) VALUES (?, ?, ?)"
-            " ON CONFLICT (destination, first_index) DO NOTHING",
-            [(destination, first, run) for first, run in zip(outcome.first_indexes, outcome.runs, strict=True)],
-        )
-        if outcome.delivered:
-            transaction.execute(
-                "INSERT INTO sent_batch (destination, batch_id, header, signature, leaf_hashes) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (destination, batch_id) DO NOTHING",
-                (
-                    destination,
-                    batch.batch_id,
-                    batch.signed.header,
-                    batch.signed.signature,
-                    b"".join(batch.signed.leaf_hashes),
-                ),
-            )
-        transaction.executemany(
-            "UPDATE outbox SET state = 1, log_index = sequence + ?, run_first_index = ?, batch_id = ?,"
-            " batch_index = sequence - ?, reason = NULL WHERE destination = ? AND sequence BETWEEN ? AND ?",
-            [
-                (
-                    span.log_index - span.sequence,
-                    outcome.first_indexes[span.run],
-                    batch.batch_id,
-                    span.sequence - span.position,
-                    destination,
-                    span.sequence,
-                    span.sequence + span.length - 1,
-                )
-                for span in _spans(batch.rows, outcome.delivered)
-            ],
-        )
-        self._park(transaction, batch, outcome)
-        transaction.execute(
-            "UPDATE destination SET attempts = 0, next_attempt_time = NULL, last_error = '', last_success_time = ?"
-            " WHERE name = ?",
-            (micros(self._clock()), destination),
-        )
-
-    def _check_places(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
-        """Refuses an answer that puts entries where the regulator acknowledged others, or where another cosigned.
-
-        What is refused stays queued, and is sent again once the regulator's log is what it was.
-        """
-        for run, first, size in zip(outcome.runs, outcome.first_indexes, outcome.sizes, strict=True):
-            rows = transaction.execute(
-                "SELECT acknowledgement FROM delivered_run WHERE destination = ? AND first_index < ?"
-                " ORDER BY first_index DESC LIMIT 1",
-                (self._route.destination, size),
-            )
-            held = bytes(rows[0][0]) if rows else run
-            if held != run and (found := overlap(held, run, first)) is not None:
-                raise found
-        # By what was cosigned before the batch was sent: a cosignature may overtake the answer.
-        if outcome.lowest_new < batch.cosigned:
-            # Else it would be called final by its place in a log that another jurisdiction never saw.
-            ((note,),) = transaction.execute(
-                "SELECT cosigned_checkpoint FROM destination WHERE name = ?", (self._route.destination,)
-            )
-            _, run = max(
-                (first, run)
-                for first, run in zip(outcome.first_indexes, outcome.runs, strict=True)
-                if first <= outcome.lowest_new
-            )
-            raise beside_cosigned(bytes(note or b""), run)
-
-    def _park(self, transaction: Transaction, batch: _Batch, outcome: _Outcome) -> None:
-        stopped: dict[str, int] = {}
-        for position, result, rejection, signed in outcome.refused:
-            row = batch.rows[position]
-            state = OutboxState.REJECTED
-            if row.account_id in stopped:
-                state = OutboxState.PARKED
-            elif result == intake_service_pb2.ENTRY_OUTCOME_CONFLICT:
-                state = OutboxState.CONFLICT
-            stopped.setdefault(row.account_id, row.sequence)
-            violations = [Violation(each.field, each.rule, each.mend) for each in rejection.violations]
-            transaction.execute(
-                "UPDATE outbox SET state = ?, reason = ?, violations = ?, rejection = ?"
-                " WHERE destination = ? AND sequence = ?",
-                (
-                    state,
-                    rejection.reason,
-                    violations_to_json(violations),
-                    signed,
-                    self._route.destination,
-                    row.sequence,
-                ),
-            )
-        transaction.executemany(
-            "UPDATE outbox SET state = 2, reason = 'WAITS_FOR_EARLIER' WHERE destination = ? AND account_id = ?"
-            " AND state = 0 AND sequence > ?",
-            [(self._route.destination, account_id, sequence) for account_id, sequence in stopped.items()],
-        )
+    def _record(self, transaction: Transaction, batch: SentBatch, outcome: Outcome) -> None:
+        stopped = record_outcome(transaction, batch, outcome, self._route.destination, self._clock())
         if stopped and self._refusals is not None:
             self._refusals.store_refused(transaction, stopped)
 
@@ -456,38 +310,3 @@ class DeliveryWorker:
 
 def _may_pass(error: BaseException) -> bool:
     return error.transient if isinstance(error, RemoteError) else isinstance(error, FilingnetError)
-
-
-@dataclass(slots=True)
-class _Span:
-    """Entries that follow one another in the stream, in the batch and in the log: the first one's places, how many."""
-
-    sequence: int
-    position: int
-    log_index: int
-    run: int
-    length: int
-
-
-def _spans(rows: Sequence[_Row], delivered: Sequence[tuple[int, int, int]]) -> list[_Span]:
-    # Nearly always the batch as a whole: its outcome is stored by one statement instead of hundreds.
-    spans: list[_Span] = []
-    begun, following = 0, None
-    for count, (position, log_index, run) in enumerate(delivered):
-        sequence = rows[position].sequence
-        if (sequence, position, log_index, run) != following:
-            spans.append(_Span(sequence, position, log_index, run, 0))
-            begun = count
-        following = (sequence + 1, position + 1, log_index + 1, run)
-        spans[-1].length = count - begun + 1
-    return spans
-
-
-@dataclass(slots=True)
-class _Outcome:
-    runs: list[bytes]
-    first_indexes: list[int]
-    sizes: list[int]
-    delivered: list[tuple[int, int, int]] = field(default_factory=list)
-    refused: list[tuple[int, int, evidence_pb2.Rejection, bytes]] = field(default_factory=list)
-    lowest_new: int = MAX_TREE_SIZE
