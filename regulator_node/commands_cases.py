@@ -14,6 +14,7 @@ from regulator_node.filter_options import named
 from regulator_node.officer_access import Access
 from regulator_node.option_groups import with_option_groups
 from shared import cli
+from shared.cli import AsJson
 from shared.client.officer import (
     Case,
     CaseFilter,
@@ -87,7 +88,6 @@ _GRAVITIES: Final = ", ".join(gravity.name.lower() for gravity in Gravity if gra
 
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="The case: a UUID.")]
 Etag = Annotated[str, typer.Option(help="Of the case as you saw it: refused if it changed since.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Limit = Annotated[int, typer.Option(help="Rows at most; 0 for all.", min=0)]
 
 Row = TypeVar("Row")

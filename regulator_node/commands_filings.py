@@ -18,6 +18,7 @@ from regulator_node.option_groups import with_option_groups
 from regulator_node.verdict_files import read_verdicts
 from shared import cli
 from shared.channel import RemoteError
+from shared.cli import AsJson
 from shared.client.officer import Dimension, ExportPage, Filing, FilingOrder, Outcome, Verdict, VerdictResult
 
 filings_app = typer.Typer(name="filings", help="The register: search, count, export and decide.", no_args_is_help=True)
@@ -51,7 +52,6 @@ RESULT_COLUMNS: Final = ("provider", "account_id", "revision", "outcome", "resul
 Jurisdiction = Annotated[str, typer.Option(help="Where filed: GB/T 2260, e.g. 330000.")]
 Provider = Annotated[str, typer.Option(help="Provider, e.g. provider/wave.")]
 Account = Annotated[str, typer.Option(help="Account: a UUID.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from regulator_node.officer_access import Access
 from regulator_node.option_groups import with_option_groups
 from shared import cli
 from shared.channel import RemoteError
+from shared.cli import AsJson
 from shared.client.officer import (
     Label,
     LabelBasis,
@@ -80,7 +81,6 @@ _SCOPES: Final = " or ".join(scope.name.lower() for scope in LabelScope if scope
 
 Provider = Annotated[str, typer.Option(help="Provider, e.g. provider/wave.")]
 Grant = Annotated[str, typer.Option(help="Grant: a UUID.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True, slots=True)

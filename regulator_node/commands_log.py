@@ -14,6 +14,7 @@ from regulator_node.log_files import WrittenLog, write_log
 from regulator_node.officer_access import Access
 from regulator_node.option_groups import with_option_groups
 from shared import cli
+from shared.cli import AsJson
 from shared.client.officer import LogHead, LogPage
 from shared.errors import InvalidInput, Violation
 from shared.evidence.checkpoints import Checkpoint
@@ -23,7 +24,6 @@ from shared.evidence.notes import parse_note
 log_app = typer.Typer(name="log", help="Logs and their signed heads as files, for filing-verify.", no_args_is_help=True)
 
 Jurisdiction = Annotated[str, typer.Option(help="Whose log, e.g. 330000; the node's own if left out.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @log_app.command(

@@ -12,6 +12,7 @@ import typer
 from regulator_node.officer_access import Access
 from regulator_node.option_groups import with_option_groups
 from shared import cli
+from shared.cli import AsJson
 from shared.client.officer import OfficerClient
 from shared.client.record_types import Certificate, LegalHold
 from shared.records.terminal import (
@@ -31,7 +32,6 @@ _CLASSES: Final = "complaint, case, query_audit, filing_entry, label_entry or es
 OnlyClass = Annotated[str, typer.Option("--class", help=f"Only this class: {_CLASSES}; all if left out.")]
 Reason = Annotated[str, typer.Option(help="Why, as a code of your own, e.g. court_order.")]
 HoldId = Annotated[str, typer.Argument(metavar="HOLD", help="The hold: a UUID.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 T = TypeVar("T")
 

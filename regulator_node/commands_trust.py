@@ -10,6 +10,7 @@ import typer
 from regulator_node.nation_access import NationAccess
 from regulator_node.option_groups import with_option_groups
 from shared import cli
+from shared.cli import AsJson
 from shared.client.officer import AuthorityChange, AuthorityInfo, AuthorityState, HeldCertificate
 
 ca_app = typer.Typer(help="Replaces the CA that signs the network's certificates. Nation only.", no_args_is_help=True)
@@ -17,8 +18,6 @@ certificates_app = typer.Typer(help="The certificates that the CA signed. Nation
 
 CA_COLUMNS: Final = ("authority_id", "state", "expire_time", "live_certificates", "last_expire_time", "holders")
 CERTIFICATE_COLUMNS: Final = ("serial_number", "issue_time", "expire_time", "authority_id", "denied")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def mount(app: typer.Typer) -> None:

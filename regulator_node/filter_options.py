@@ -94,8 +94,11 @@ def time_of(text: str, option: str) -> datetime | None:
     Raises:
         typer.BadParameter: it cannot be read.
     """
-    if not text:
-        return None
+    return stated_time(text, option) if text else None
+
+
+def stated_time(text: str, option: str) -> datetime:
+    """Returns a time that has to be stated; see time_of."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -10,12 +10,12 @@ import typer
 
 from shared import cli
 from shared.alarms import Alarms
+from shared.cli import AsJson
 from shared.clock import system_clock
 
 COLUMNS: Final = ("name", "detail", "first_time", "last_time", "proof", "proven")
 
 DataFolder = Annotated[Path, typer.Option("--data", help="The node's data folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def alarm_app(program: str, folder: str) -> typer.Typer:

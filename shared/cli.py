@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import grpc
 import typer
@@ -40,6 +40,9 @@ PROGRESS_AFTER_SECONDS: Final = 2.0
 
 _PIPE_WIDTH: Final = 100_000
 _UNREACHABLE_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option of every command that prints rows."""
 
 T = TypeVar("T")
 

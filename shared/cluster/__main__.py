@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from shared import cli
+from shared.cli import AsJson
 from shared.cluster import demo as demo_run
 from shared.cluster.demo_layout import WIDTH
 from shared.cluster.demo_tables import print_result
@@ -26,7 +27,6 @@ COLUMNS: Final = ("name", "state", "pid", "network_address", "public_address")
 app = typer.Typer(name="filing-cluster", help=__doc__, no_args_is_help=True, add_completion=False)
 
 Folder = Annotated[Path, typer.Option("--folder", help="Where the network's data and logs are.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(epilog="Example: filing-cluster demo")

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from shared.cli import print_json, run
+from shared.cli import AsJson, print_json, run
 from shared.evidence.checkpoints import SignedHead, parse_head
 from shared.evidence.disposals import MAX_PROOF_BYTES, VerifiedDisposal, class_word, verify_disposal
 from shared.evidence.forks import MAX_FORK_BYTES, VerifiedFork, verify_fork
@@ -37,7 +37,6 @@ UNUSABLE: Final = 2
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
 
 Keys = Annotated[Path, typer.Option("--keys", help="Key ring file, exported from a node you trust.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
