@@ -18,18 +18,29 @@ import typer
 
 from shared.cli import AsJson, print_json, run
 from shared.evidence.checkpoints import SignedHead, parse_head
-from shared.evidence.disposals import MAX_PROOF_BYTES, VerifiedDisposal, class_word, verify_disposal
-from shared.evidence.forks import MAX_FORK_BYTES, VerifiedFork, verify_fork
+from shared.evidence.disposals import MAX_PROOF_BYTES, verify_disposal
+from shared.evidence.forks import MAX_FORK_BYTES, verify_fork
 from shared.evidence.hashing import ProofError, UnusableProof
 from shared.evidence.kept_evidence import verify_folder
 from shared.evidence.keyring import KeyRing
 from shared.evidence.merkle import verify_consistency
-from shared.evidence.names import log_origin, regulator_of
-from shared.evidence.receipts import MAX_RECEIPT_BYTES, VerifiedReceipt, verify_receipt
+from shared.evidence.names import log_origin
+from shared.evidence.receipts import MAX_RECEIPT_BYTES, verify_receipt
 from shared.evidence.runs import read_runs
+from shared.evidence.verdict_words import (
+    DISPOSAL_LIMITS,
+    FORK_LIMITS,
+    RECEIPT_LIMITS,
+    disposal_facts,
+    disposal_words,
+    fork_facts,
+    fork_words,
+    receipt_facts,
+    receipt_limits,
+    receipt_words,
+)
 from shared.evidence.whole_logs import verify_log
-from shared.pb.filingnet.network.v1 import disposal_pb2, evidence_pb2
-from shared.provisions.policy import PeriodUnit
+from shared.pb.filingnet.network.v1 import evidence_pb2
 
 REFUTED: Final = 1
 UNUSABLE: Final = 2
@@ -47,7 +58,7 @@ def receipt(file: Annotated[Path, typer.Argument(help="Receipt file.")], keys: K
     """
     with _Judgement(as_json) as judgement:
         verified = verify_receipt(_read(file, MAX_RECEIPT_BYTES + 1), _ring(keys))
-        judgement.proven(_receipt_facts(verified), _receipt_words(verified), _receipt_limits(verified))
+        judgement.proven(receipt_facts(verified), receipt_words(verified), receipt_limits(verified))
 
 
 @app.command()
@@ -143,7 +154,7 @@ def evidence(
         words = [f"{found.sent:,} entries were stated and are in their regulator's log; {found.final:,} are cosigned."]
         words += [f"{found.directives:,} directives were stated by their regulators and are in their logs."]
         words += [f"{found.refused:,} entries were refused by their regulator, with its signature."]
-        limits = [f"Anything of the {found.waiting:,} entries that no regulator acknowledged yet.", *_RECEIPT_LIMITS]
+        limits = [f"Anything of the {found.waiting:,} entries that no regulator acknowledged yet.", *RECEIPT_LIMITS]
         judgement.proven({"folder": str(folder), **found.counts()}, words, limits)
 
 
@@ -162,7 +173,7 @@ def disposal(
         verified = verify_disposal(_read(file, MAX_PROOF_BYTES + 1), _ring(keys).lookup)
         if record and record.lower() not in {each.record_id for each in verified.records}:
             raise ProofError("That record is not among those of this file.")
-        judgement.proven(_disposal_facts(verified), _disposal_words(verified), _DISPOSAL_LIMITS)
+        judgement.proven(disposal_facts(verified), disposal_words(verified), DISPOSAL_LIMITS)
 
 
 @app.command()
@@ -177,7 +188,7 @@ def fork(
     """
     with _Judgement(as_json) as judgement:
         verified = verify_fork(_read(file, MAX_FORK_BYTES + 1), _ring(keys))
-        judgement.proven(_fork_facts(verified), _fork_words(verified), _FORK_LIMITS)
+        judgement.proven(fork_facts(verified), fork_words(verified), FORK_LIMITS)
 
 
 class _Judgement:
@@ -218,144 +229,6 @@ class _Judgement:
         else:
             _print(verdict.upper())
             _print(f"  {reason}")
-
-
-_RECEIPT_LIMITS: Final = (
-    "That what the entry says is true, and what a regulator decided on it.",
-    "That the keys in the key ring belong to whom it names: that rests on where the ring came from.",
-)
-
-
-def _receipt_facts(verified: VerifiedReceipt) -> dict[str, Any]:
-    entry, head = verified.entry, verified.head
-    return {
-        "origin": entry.origin,
-        "entry_id": entry.entry_id,
-        "kind": entry.WhichOneof("body"),
-        "created_time": entry.created_time.ToJsonString(),
-        "log": head.checkpoint.origin,
-        "log_index": verified.log_index,
-        "log_size": head.checkpoint.size,
-        "log_key": head.key_id,
-        "cosigned_by": [cosignature.name for cosignature in head.cosignatures],
-        "final": bool(head.cosignatures),
-        "filing": _filing_facts(verified),
-    }
-
-
-_FORK_LIMITS: Final = (
-    "Which of the two histories is the true one, and which of the two heads was signed first.",
-    "Whether the regulator did it, or somebody who had its key, or a backup that was put back and grew again.",
-    "That the keys in the key ring belong to whom it names: that rests on where the ring came from.",
-)
-
-
-def _fork_facts(verified: VerifiedFork) -> dict[str, Any]:
-    smaller, larger = verified.smaller, verified.larger
-    return {
-        "log": smaller.checkpoint.origin,
-        "smaller_size": smaller.checkpoint.size,
-        "larger_size": larger.checkpoint.size,
-        "smaller_root": smaller.checkpoint.root,
-        "larger_root": larger.checkpoint.root,
-        "larger_began_with": verified.began_with,
-        "smaller_cosigned_by": [each.name for each in smaller.cosignatures],
-        "larger_cosigned_by": [each.name for each in larger.cosignatures],
-    }
-
-
-def _fork_words(verified: VerifiedFork) -> list[str]:
-    smaller, larger = verified.smaller.checkpoint, verified.larger.checkpoint
-    keeper = regulator_of(smaller.jurisdiction)
-    if smaller.size == larger.size:
-        return [f"{keeper} signed two heads of its log at {smaller.size:,} entries with different roots."]
-    return [
-        f"{keeper} signed a head of its log at {smaller.size:,} entries and one at {larger.size:,}.",
-        f"The larger log does not begin with the smaller one: at {smaller.size:,} entries it had another root.",
-    ]
-
-
-_DISPOSAL_LIMITS: Final = (
-    "That no copy is left anywhere else, a backup for instance.",
-    "That nobody held the records but by the holds that it names, and that the policy said what it states.",
-)
-
-
-def _disposal_facts(verified: VerifiedDisposal) -> dict[str, Any]:
-    certificate = verified.certificate
-    return {
-        "node": certificate.node,
-        "number": certificate.number,
-        "record_class": class_word(certificate.record_class),
-        "records": certificate.records,
-        "policy_version": certificate.policy_version,
-        "first_ceased_time": certificate.first_ceased_time.ToJsonString(),
-        "last_ceased_time": certificate.last_ceased_time.ToJsonString(),
-        "disposed_time": certificate.disposed_time.ToJsonString(),
-        "actor": certificate.actor,
-        "holds": [{"hold_id": hold.hold_id, "kept": hold.kept} for hold in certificate.holds],
-        "digest": verified.digest,
-        "previous_digest": certificate.previous_digest,
-        "proven_records": [record.record_id for record in verified.records],
-    }
-
-
-def _disposal_words(verified: VerifiedDisposal) -> list[str]:
-    certificate, facts = verified.certificate, _disposal_facts(verified)
-    unit = PeriodUnit(certificate.period.unit).name.lower()
-    words = [
-        f"{certificate.node} stated in its certificate {certificate.number:,} the disposal of records of the class"
-        f" {facts['record_class']}, {certificate.records:,} in all, at {facts['disposed_time']}.",
-        f"They had ceased to matter by {facts['last_ceased_time']}; by its policy {certificate.policy_version} they are"
-        f" kept {certificate.period.amount:,} {unit} longer. {_holds(certificate)}",
-    ]
-    if verified.whole:
-        words.append("The file names every one of them.")
-    else:
-        words.append(f"One of them is {verified.records[0].record_id}.")
-    return words
-
-
-def _holds(certificate: disposal_pb2.DisposalCertificate) -> str:
-    if certificate.record_class >= disposal_pb2.RECORD_CLASS_FILING_ENTRY:
-        return f"Legal holds that kept others: {len(certificate.holds):,}."
-    return f"Legal holds in force: {len(certificate.holds):,}."
-
-
-def _filing_facts(verified: VerifiedReceipt) -> dict[str, Any] | None:
-    if not verified.entry.HasField("filing"):
-        return None
-    filing = verified.entry.filing
-    return {
-        "account_id": filing.account_id,
-        "revision": filing.revision,
-        "display_name": filing.display_name,
-        "category": filing.category,
-        "organisation_name": filing.organisation_name,
-    }
-
-
-def _receipt_words(verified: VerifiedReceipt) -> list[str]:
-    entry, head = verified.entry, verified.head
-    facts = _filing_facts(verified)
-    what = f"a {entry.WhichOneof('body')}"
-    if facts:
-        what = f"revision {facts['revision']} of account {facts['account_id']}"
-    words = [f"{entry.origin} stated {what} in entry {entry.entry_id}."]
-    if facts:
-        words.append(f"It was filed as “{facts['display_name']}” in the category {facts['category']}.")
-    words.append(
-        f"{regulator_of(head.checkpoint.jurisdiction)} held it in its log at index {verified.log_index:,}"
-        f" when the log had {head.checkpoint.size:,} entries."
-    )
-    words.extend(f"{witness.name} cosigned that head at {witness.time.isoformat()}." for witness in head.cosignatures)
-    return words
-
-
-def _receipt_limits(verified: VerifiedReceipt) -> tuple[str, ...]:
-    if verified.head.cosignatures:
-        return _RECEIPT_LIMITS
-    return *_RECEIPT_LIMITS, "That it is final: no other regulator cosigned this head; fetch the receipt again later."
 
 
 def _cosigners(head: SignedHead) -> str:
