@@ -63,7 +63,7 @@ class ReportCalls:
             request_id: a UUID; a call made again with it gets the same tracking code.
         """
         request = report_service_pb2.SubmitReportRequest(
-            request_id=request_id or _new_id(),
+            request_id=request_id or str(uuid.uuid4()),
             account_id=account_id,
             baseline=baseline,
             item_url=item_url,
@@ -153,7 +153,7 @@ class ReportCalls:
             request_id: a UUID; a call made again with it takes no second measure.
         """
         request = measure_service_pb2.ApplyMeasureRequest(
-            request_id=request_id or _new_id(),
+            request_id=request_id or str(uuid.uuid4()),
             account_id=account_id,
             kind=escalation_pb2.MeasureKind.Name(kind),
             baseline=baseline,
@@ -223,7 +223,3 @@ class ReportCalls:
     @property
     def _measure_stub(self) -> Any:
         return self._connection.stub(measure_service_pb2_grpc.MeasureServiceStub)
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
