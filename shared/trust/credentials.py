@@ -20,7 +20,6 @@ from typing import Final
 import grpc
 import structlog
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -34,6 +33,7 @@ from shared.durable_files import PRIVATE, PUBLIC, write_file
 from shared.errors import FailedPrecondition, FilingnetError, InvalidInput
 from shared.trust.authority import CLOCK_SKEW
 from shared.trust.certificate_requests import UNREADABLE, certificate_request
+from shared.trust.chains import certificates_of, check_chain, pem_of, signed_by, unusable
 from shared.trust.key_files import read_private_file
 from shared.trust.names import spiffe_id
 
@@ -74,7 +74,7 @@ class _Held:
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def identity(self) -> bytes:
-        return f"{_NAME_LABEL}{self.name}\n".encode() + self.key_pem() + _pem(self.chain)
+        return f"{_NAME_LABEL}{self.name}\n".encode() + self.key_pem() + pem_of(self.chain)
 
 
 class Credentials:
@@ -130,7 +130,7 @@ class Credentials:
             name = first.decode("ascii").removeprefix(_NAME_LABEL)
             if not isinstance(key, ec.EllipticCurvePrivateKey):
                 raise ValueError(path)
-            _check_chain(chain, name, key)
+            check_chain(chain, name, key)
         except (*UNREADABLE, TypeError, FileNotFoundError, InvalidInput) as error:
             message = f"{path} or {CA_FILE} beside it is damaged: restore both, or join anew with a token"
             raise FailedPrecondition(message, "CREDENTIALS_DAMAGED") from error
@@ -170,12 +170,12 @@ class Credentials:
         Raises:
             FailedPrecondition: NOT_JOINED, there is none yet.
         """
-        return _signed_by(self._certified().chain[-1], _certificates(ca_pem)[0])
+        return signed_by(self._certified().chain[-1], certificates_of(ca_pem)[0])
 
     @property
     def ca_pem(self) -> str:
         """PEM of the CAs that the node trusts, for a client that calls it."""
-        return _pem(self._held.cas).decode("ascii")
+        return pem_of(self._held.cas).decode("ascii")
 
     @property
     def tls_key(self) -> ec.EllipticCurvePrivateKey:
@@ -197,7 +197,7 @@ class Credentials:
             InvalidInput: CERTIFICATE_WRONG, it is for another key or name, or none of the CAs signed it.
             OSError: it cannot be written; what was held is still in use.
         """
-        cas = _certificates("".join(ca_pems))
+        cas = certificates_of("".join(ca_pems))
         with self._replacing:
             self._replace(self._held.key, chain_pem, cas)
 
@@ -213,10 +213,10 @@ class Credentials:
             InvalidInput: CERTIFICATE_WRONG, one cannot be read or there is none.
             OSError: they cannot be written; those held are still trusted.
         """
-        cas = _certificates("".join(ca_pems))
+        cas = certificates_of("".join(ca_pems))
         with self._replacing:
             if cas != self._held.cas:
-                write_file(self._folder / CA_FILE, _pem(cas), PUBLIC)
+                write_file(self._folder / CA_FILE, pem_of(cas), PUBLIC)
                 self._hold(replace(self._held, cas=cas))
                 self._cas_changed.set()
 
@@ -234,8 +234,8 @@ class Credentials:
         handed = self._certified()
 
         def configuration(held: _Held) -> grpc.ServerCertificateConfiguration:
-            roots = (client_ca.encode() or _pem(held.cas)) if require_client else None
-            return grpc.ssl_server_certificate_configuration([(held.key_pem(), _pem(held.chain))], roots)
+            roots = (client_ca.encode() or pem_of(held.cas)) if require_client else None
+            return grpc.ssl_server_certificate_configuration([(held.key_pem(), pem_of(held.chain))], roots)
 
         def newest() -> grpc.ServerCertificateConfiguration | None:
             nonlocal handed
@@ -254,7 +254,7 @@ class Credentials:
             FailedPrecondition: NOT_JOINED.
         """
         held = self._certified()
-        return grpc.ssl_channel_credentials(_pem(held.cas), held.key_pem(), _pem(held.chain))
+        return grpc.ssl_channel_credentials(pem_of(held.cas), held.key_pem(), pem_of(held.chain))
 
     async def renew_for_ever(
         self,
@@ -313,7 +313,7 @@ class Credentials:
 
     def _by_signing_ca(self) -> bool:
         held = self._certified()
-        return _signed_by(held.chain[-1], held.cas[-1])
+        return signed_by(held.chain[-1], held.cas[-1])
 
     def renewal_time(self, drawn: float = 0.5) -> datetime:
         """Returns when to renew: at two thirds of the certificate's life, up to a twentieth of it earlier or later.
@@ -347,13 +347,13 @@ class Credentials:
             self._replace(key, chain_pem, self._held.cas)
 
     def _replace(self, key: ec.EllipticCurvePrivateKey, chain_pem: str, cas: tuple[x509.Certificate, ...]) -> None:
-        chain = _certificates(chain_pem)
-        _check_chain(chain, self._held.name, key)
-        if not any(_signed_by(chain[-1], ca) for ca in cas):
-            raise _wrong("none of the trusted CAs signed it")
+        chain = certificates_of(chain_pem)
+        check_chain(chain, self._held.name, key)
+        if not any(signed_by(chain[-1], ca) for ca in cas):
+            raise unusable("none of the trusted CAs signed it")
         held = _Held(self._held.name, key, chain, cas)
         # The CA file first: a certificate on disk always has the CAs beside it.
-        write_file(self._folder / CA_FILE, _pem(cas), PUBLIC)
+        write_file(self._folder / CA_FILE, pem_of(cas), PUBLIC)
         write_file(self._folder / IDENTITY_FILE, held.identity(), PRIVATE)
         self._hold(held)
 
@@ -369,39 +369,3 @@ class Credentials:
     def __repr__(self) -> str:
         """Names the node."""
         return f"Credentials({self.name})"
-
-
-def _check_chain(chain: Sequence[x509.Certificate], name: str, key: ec.EllipticCurvePrivateKey) -> None:
-    if not chain:
-        return
-    if chain[0].public_key() != key.public_key():
-        raise _wrong("it is for another key")
-    try:
-        names = chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        raise _wrong("it names nobody") from None
-    if names.get_values_for_type(x509.UniformResourceIdentifier) != [spiffe_id(name)]:
-        raise _wrong("it is for another name")
-
-
-def _signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _certificates(pems: str) -> tuple[x509.Certificate, ...]:
-    try:
-        return tuple(x509.load_pem_x509_certificates(pems.encode("ascii")))
-    except UNREADABLE as error:
-        raise _wrong("it cannot be read") from error
-
-
-def _pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
-
-
-def _wrong(why: str) -> InvalidInput:
-    return InvalidInput(f"the certificate cannot be used, {why}: ask the nation for a new one", "CERTIFICATE_WRONG")
