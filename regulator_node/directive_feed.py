@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from regulator_node.log import read_receipt
+from regulator_node.stored_runs import read_receipt
 from shared.database import Transaction
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
 from shared.provisions.regions import NATION

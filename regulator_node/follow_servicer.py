@@ -17,7 +17,8 @@ import grpc
 
 from regulator_node.directive_feed import read_directives
 from regulator_node.disposed_entries import disposal_of
-from regulator_node.log import filed_time_of, read_log, read_receipt, read_runs
+from regulator_node.log import read_log
+from regulator_node.stored_runs import filed_time_of, read_receipt, read_runs
 from regulator_node.witness import read_cosigned
 from shared.changes import Changes
 from shared.database import Database, Transaction

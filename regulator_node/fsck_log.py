@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from regulator_node.log import read_runs
+from regulator_node.stored_runs import read_runs
 from shared.database import Transaction
 from shared.evidence.checkpoints import verify_checkpoint, verify_head
 from shared.evidence.disposed_entries import record_of

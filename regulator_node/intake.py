@@ -18,9 +18,10 @@ from typing import Final, NamedTuple
 from regulator_node.admission import admitted
 from regulator_node.disposed_entries import disposed_leaves
 from regulator_node.intake_contexts import BatchJudge
-from regulator_node.log import NewRun, RegisterLog, acknowledgement_of
+from regulator_node.log import NewRun, RegisterLog
 from regulator_node.prepared_batches import PreparedBatch, PreparedEntry, refusal_of
 from regulator_node.register import apply_entries, apply_openings
+from regulator_node.stored_runs import acknowledgement_of
 from shared.clock import micros
 from shared.database import Transaction
 from shared.errors import Exhausted

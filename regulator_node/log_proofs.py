@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from regulator_node.log import acknowledgement_of, log_size, read_checkpoint, read_receipt
+from regulator_node.log import log_size, read_checkpoint
+from regulator_node.stored_runs import acknowledgement_of, read_receipt
 from regulator_node.witness import read_cosigned
 from shared.database import Transaction
 from shared.errors import InvalidInput, NotFound, Violation

@@ -10,8 +10,9 @@ import grpc
 
 from regulator_node.audit import Audit
 from regulator_node.audited import audited
-from regulator_node.log import log_size, read_checkpoint, read_runs
+from regulator_node.log import log_size, read_checkpoint
 from regulator_node.log_proofs import read_head
+from regulator_node.stored_runs import read_runs
 from regulator_node.witness import read_cosigned
 from shared.database import Database, Transaction
 from shared.errors import InvalidInput, NotFound, Violation

@@ -12,10 +12,11 @@ import asyncio
 import grpc
 
 from regulator_node.follow_servicer import MAX_PAGE_BYTES, MAX_RUNS
-from regulator_node.log import log_size, read_checkpoint, read_log, read_runs
+from regulator_node.log import log_size, read_checkpoint, read_log
 from regulator_node.log_proofs import prove_final, read_head
 from regulator_node.own_log import MENDS, OwnLogGuard
 from regulator_node.range_roots import read_range_roots
+from regulator_node.stored_runs import read_runs
 from regulator_node.witness import Witness
 from shared.changes import Changes
 from shared.database import Database, Transaction

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from regulator_node.directive_feed import read_directives
-from regulator_node.log import RegisterLog, log_size, read_runs
+from regulator_node.log import RegisterLog, log_size
 from regulator_node.replication import LogCopy
 from regulator_node.review import Outcome, Review, Verdict
 from regulator_node.settings import MIGRATIONS
+from regulator_node.stored_runs import read_runs
 from regulator_node.witness import Witness, keep_cosigned, read_cosigned
 from shared.cluster.made_up import person
 from shared.database import Database, Transaction, open_database, sqlite_url

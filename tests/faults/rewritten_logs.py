@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from regulator_node.log import NewRun, RegisterLog, StoredRun, log_size, read_runs, store_runs
+from regulator_node.log import NewRun, RegisterLog, StoredRun, log_size, store_runs
 from regulator_node.settings import MIGRATIONS, RegulatorSettings
+from regulator_node.stored_runs import read_runs
 from shared.clock import system_clock
 from shared.cluster.nodes import RegulatorNode
 from shared.cluster.ports import Ports

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from regulator_node.fsck import Findings, check_register
-from regulator_node.log import RegisterLog, log_size, read_runs
+from regulator_node.log import RegisterLog, log_size
 from regulator_node.record_sources import record_sources
 from regulator_node.replication import LogCopy
 from regulator_node.review import Outcome, Review, Verdict
+from regulator_node.stored_runs import read_runs
 from regulator_node.witness import Witness, keep_cosigned
 from shared.database import Database, Transaction, open_database, sqlite_url
 from shared.evidence.keyring import KeyRing

@@ -17,7 +17,7 @@ from provider_node.measures import Application
 from provider_node.oversight import Oversight
 from provider_node.reports import ToldReport
 from provider_node.submissions import Submission
-from regulator_node.log import read_receipt
+from regulator_node.stored_runs import read_receipt
 from shared.clock import micros
 from shared.errors import FilingnetError
 from shared.identifiers import new_account_id

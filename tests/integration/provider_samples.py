@@ -31,7 +31,8 @@ from provider_node.standing import own_licence, read_standing
 from provider_node.subject_rows import Subject
 from provider_node.subjects import Registration, Subjects
 from provider_node.vault import Identity, Vault, open_vault
-from regulator_node.log import read_checkpoint, read_receipt
+from regulator_node.log import read_checkpoint
+from regulator_node.stored_runs import read_receipt
 from shared.clock import Clock, system_clock
 from shared.cluster.made_up import person
 from shared.database import Database, open_database, sqlite_url

@@ -17,10 +17,10 @@ from regulator_node.case_queries import CaseFilter
 from regulator_node.conservation import audit_conservation
 from regulator_node.entry_sources import entry_sources
 from regulator_node.follow_servicer import read_region
-from regulator_node.log import read_receipt
 from regulator_node.public_servicer import NewComplaint
 from regulator_node.record_sources import record_sources
 from regulator_node.replication import RegionCopy
+from regulator_node.stored_runs import read_receipt
 from shared.clock import micros
 from shared.database import Database, open_database, sqlite_url
 from shared.errors import NotFound

@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
-from regulator_node.log import read_receipt, read_runs
 from regulator_node.prepared_batches import prepare
 from regulator_node.replication import LogCopy
+from regulator_node.stored_runs import read_receipt, read_runs
 from shared.clock import micros
 from shared.errors import InvalidInput, Unavailable
 from shared.evidence.acknowledgements import verify_acknowledgement

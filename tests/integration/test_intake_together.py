@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from regulator_node.log import read_receipt
 from regulator_node.prepared_batches import PreparedBatch, only_opens, prepare
+from regulator_node.stored_runs import read_receipt
 from shared.errors import Conflict
 from shared.evidence.batches import sign_batch
 from shared.evidence.hashing import leaf_hash

@@ -14,9 +14,9 @@ import pytest
 from regulator_node.audit import Audit
 from regulator_node.case_queries import CaseFilter, CaseView
 from regulator_node.conservation import audit_conservation
-from regulator_node.log import read_runs
 from regulator_node.public_servicer import NewComplaint, TakenComplaint
 from regulator_node.record_sources import record_sources
+from regulator_node.stored_runs import read_runs
 from shared.clock import micros
 from shared.database import sqlite_url
 from shared.errors import InvalidInput, NotFound
