@@ -36,6 +36,7 @@ from shared.cluster.names import name_of_proxy
 from shared.cluster.nodes import Node, ProviderNode, RegulatorNode
 from shared.cluster.ports import Ports
 from shared.cluster.proxy import Link
+from shared.cluster.roster import Roster
 from shared.cluster.simulated_time import SimulatedTime
 from shared.cluster.tap import Tap
 from shared.cluster.watching import (
@@ -52,7 +53,7 @@ NO_TIME: Final = timedelta(0)
 DEFAULT_PROVIDERS: Final[Mapping[str, str]] = {"wave": "330000"}
 
 
-class Cluster:
+class Cluster(Roster):
     """A network of processes.
 
     Args:
@@ -85,6 +86,7 @@ class Cluster:
         simulated_time: bool = False,
         keep: bool = False,
     ) -> None:
+        super().__init__()
         self._temporary = folder is None
         self._keep = keep
         self._detached = detached
@@ -101,8 +103,6 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="filingnet-")) if folder is None else folder.absolute()
         self._time = SimulatedTime(self.folder, wanted=simulated_time)
         self._background = BackgroundLoop()
-        self.nodes: dict[str, Node] = {}
-        """Every node by name, the nation first."""
         for plan in plans:
             self._add(plan)
 
@@ -119,45 +119,6 @@ class Cluster:
         if error is not None:
             error.add_note(f"the nodes' logs are in {self.folder / 'logs'}")
         await self.close(remove=self._temporary and not self._keep and not failed)
-
-    @property
-    def nation(self) -> RegulatorNode:
-        """The national regulator."""
-        return self.regulator(NATION)
-
-    def regulator(self, jurisdiction: str) -> RegulatorNode:
-        """Returns the regulator of a jurisdiction.
-
-        Raises:
-            NotFound: NODE_UNKNOWN.
-        """
-        name = f"regulator/{jurisdiction}"
-        found = {node.name: node for node in self.regulators}
-        if name not in found:
-            raise self._unknown(name)
-        return found[name]
-
-    def provider(self, identifier: str) -> ProviderNode:
-        """Returns a provider, e.g. "wave".
-
-        Raises:
-            NotFound: NODE_UNKNOWN.
-        """
-        name = f"provider/{identifier}"
-        found = {node.name: node for node in self.providers}
-        if name not in found:
-            raise self._unknown(name)
-        return found[name]
-
-    @property
-    def regulators(self) -> tuple[RegulatorNode, ...]:
-        """All regulators, the nation first."""
-        return tuple(node for node in self.nodes.values() if isinstance(node, RegulatorNode))
-
-    @property
-    def providers(self) -> tuple[ProviderNode, ...]:
-        """All providers."""
-        return tuple(node for node in self.nodes.values() if isinstance(node, ProviderNode))
 
     async def start(self, on_serving: Callable[[str], None] = lambda _: None) -> None:
         """Founds the nation, lets every other node join, and serves them all; nodes that are made are only served.
@@ -279,7 +240,7 @@ class Cluster:
         """
         for name in (caller, peer):
             if name not in self.nodes:
-                raise self._unknown(name)
+                raise self.unknown(name)
         if self._links is None:
             raise NotFound("nodes call one another directly: start the cluster with proxied=True", "LINK_UNKNOWN")
         return self._links.link(caller, peer)
@@ -391,9 +352,6 @@ class Cluster:
         node = kind(plan, self.folder, self._background, self._environment, detached=self._detached)
         self.nodes[plan.name] = node
         return node
-
-    def _unknown(self, name: str) -> NotFound:
-        return NotFound(f"this cluster has no {name}; it has {', '.join(self.nodes)}", "NODE_UNKNOWN")
 
     def _place(self, destination: str) -> tuple[str, str]:
         for node in self.regulators:
