@@ -24,7 +24,7 @@ from regulator_node.label_check import LabelCheck
 from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
-from regulator_node.log import RegisterLog
+from regulator_node.log import RegisterLog, watch_logs
 from regulator_node.log_servicer import LogServicer
 from regulator_node.log_watch import RegulatorWatch
 from regulator_node.nation_parts import make_office
@@ -49,7 +49,7 @@ from regulator_node.witness_servicer import WitnessServicer
 from shared.alarms import Alarms
 from shared.changes import Changes
 from shared.clock import Clock, system_clock
-from shared.database import Database, Transaction, open_database
+from shared.database import Database, open_database
 from shared.event_engine import keep_event_engine
 from shared.joining import check_signing_key, load_credentials, load_signing_key
 from shared.membership import Membership
@@ -82,9 +82,6 @@ from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
 from shared.trust.names import NATION
 from shared.upkeep import for_ever
-
-WATCH_SECONDS = 1.0
-"""How often a shared database is asked whether another process of this node changed it."""
 
 METHODS_OF_OFFICERS = {
     method: roles for method, roles in METHODS.items() if method.startswith((SERVICE, TRUST_SERVICE))
@@ -357,7 +354,7 @@ class Regulator:
             upkeep["simulated time"] = partial(parts.clock.watch, parts.log_changes.notify)
         if parts.database.dialect == "postgresql":
             upkeep["documents of other processes"] = parts.view.refresh_for_ever
-            upkeep["log of other processes"] = self._watch_log
+            upkeep["log of other processes"] = partial(watch_logs, parts.database, parts.log_changes)
         if self._office is not None:
             upkeep["routes"] = Router(self._office, parts.view, parts.log_changes, parts.clock).run
         if self._parts.settings.is_nation:
@@ -373,15 +370,6 @@ class Regulator:
             authority = self._office.authorities.in_use
             return await issue_own(parts.database, authority, certificate_request, parts.settings, parts.trust_clock)
         return await self.membership.renew(certificate_request)
-
-    async def _watch_log(self) -> None:
-        known = -1
-        while True:
-            size = await self._parts.database.read(_all_sizes)
-            if size != known:
-                known = size
-                self._parts.log_changes.notify()
-            await asyncio.sleep(WATCH_SECONDS)
 
 
 async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, str]], None]) -> None:
@@ -404,7 +392,3 @@ async def serve(settings: RegulatorSettings, announce: Callable[[Mapping[str, st
 def _methods_at(name: str) -> Mapping[str, frozenset[Role]]:
     # What officers ask of the wrong regulator is let through to be answered with where the nation is.
     return {**METHODS_OF_OFFICERS, **methods_at(name)}
-
-
-def _all_sizes(transaction: Transaction) -> int:
-    return sum(size for (size,) in transaction.execute("SELECT size FROM log"))

@@ -7,6 +7,7 @@ caller's other changes commit: an entry is in the log exactly when its effects a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,9 @@ from typing import Final, NamedTuple
 
 from google.protobuf.message import Message
 
+from shared.changes import Changes
 from shared.clock import micros
-from shared.database import Transaction
+from shared.database import Database, Transaction
 from shared.errors import Unavailable
 from shared.evidence.acknowledgements import build_acknowledgement
 from shared.evidence.batches import SignedBatch, sign_batch
@@ -25,6 +27,9 @@ from shared.evidence.names import log_origin
 from shared.evidence.ranges import CompactRange
 from shared.identifiers import id_bytes, new_entry_id
 from shared.pb.filingnet.network.v1 import entry_pb2, evidence_pb2
+
+WATCH_SECONDS: Final = 1.0
+"""How often a shared database is asked whether another process of this node changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,3 +277,23 @@ def read_log(transaction: Transaction, jurisdiction: str) -> tuple[int, bytes]:
     """Reads number of entries and newest checkpoint of a jurisdiction's log, of one moment; (0, b"") for one never seen."""
     rows = transaction.execute("SELECT size, checkpoint FROM log WHERE jurisdiction = ?", (jurisdiction,))
     return (int(rows[0][0]), bytes(rows[0][1])) if rows else (0, b"")
+
+
+async def watch_logs(database: Database, changes: Changes) -> None:
+    """Tells when a log grew in a shared database, also by another process of this node; for ever.
+
+    Args:
+        database: the register.
+        changes: told.
+    """
+    known = -1
+    while True:
+        size = await database.read(_all_sizes)
+        if size != known:
+            known = size
+            changes.notify()
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def _all_sizes(transaction: Transaction) -> int:
+    return sum(size for (size,) in transaction.execute("SELECT size FROM log"))
