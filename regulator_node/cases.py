@@ -7,7 +7,6 @@ officers at once the second is told that the first decided. The nation decides w
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from datetime import datetime
@@ -28,7 +27,8 @@ from regulator_node.case_rows import (
 )
 from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
-from regulator_node.register import apply_entries
+from regulator_node.own_facts import state_facts
+from regulator_node.verdicts import request_digest
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import findings
@@ -158,7 +158,7 @@ class CaseDesk:
             FailedPrecondition: CASE_ELSEWHERE, or PROVIDER_UNKNOWN.
             InvalidInput: IDENTITY_DATA, and what `directives.judge_decision` says.
         """
-        digest = hashlib.sha256(repr((officer, astuple(verdict))).encode()).digest()
+        digest = request_digest(officer, astuple(verdict))
         now = self._clock()
         policy = self._policy_at(now)
         found = findings(verdict.note)
@@ -217,15 +217,8 @@ class CaseDesk:
         history = account_history(transaction, case)
         _raise(judge_decision(escalation_decision_from_wire(body), decided, history, policy))
         validate(body)
-        stated = self._log.append_own(transaction, [("escalation_decision", body)], now)
-        apply_entries(
-            transaction,
-            self._log.jurisdiction,
-            list(zip(stated.indexes, stated.entries, strict=True)),
-            stated.filed_time,
-            feed_regions=self._feed_regions,
-        )
-        return stated.indexes[0]
+        bodies = [("escalation_decision", body)]
+        return state_facts(transaction, self._log, bodies, now, feed_regions=self._feed_regions).indexes[0]
 
 
 def _read(transaction: Transaction, case_id: str, now: int) -> CaseView:

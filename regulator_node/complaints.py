@@ -22,8 +22,8 @@ from regulator_node.complaint_words import SEED_BYTES, ComplaintWords, tracking_
 from regulator_node.held_escalations import provider_of_account
 from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
+from regulator_node.own_facts import state_facts
 from regulator_node.public_servicer import ComplaintStanding, NewComplaint, TakenComplaint
-from regulator_node.register import apply_entries
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.errors import NotFound
@@ -193,14 +193,7 @@ class RegisterComplaints:
             mend = "no such account is on file at this regulator: compare its id, or go to the national one"
             raise NotFound(mend, "ACCOUNT_UNKNOWN")
         body = _opening(complaint, code, policy, now)
-        stated = self._log.append_own(transaction, [("escalation", body)], now)
-        apply_entries(
-            transaction,
-            jurisdiction,
-            list(zip(stated.indexes, stated.entries, strict=True)),
-            stated.filed_time,
-            feed_regions=self._feed_regions,
-        )
+        state_facts(transaction, self._log, [("escalation", body)], now, feed_regions=self._feed_regions)
         return jurisdiction, case_id_of(jurisdiction, self._log.node_name, body.escalation_id)
 
     def _keep(

@@ -9,8 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from regulator_node.filing_filter import FilingFilter, Order
 from regulator_node.registered_filing import RegisteredFiling
-from regulator_node.review import Outcome, Verdict, VerdictResult
+from regulator_node.review import Outcome, Verdict
 from regulator_node.statistics import STATE_NAMES, Count
+from regulator_node.verdicts import VerdictResult
 from shared.clock import from_micros
 from shared.identifiers import id_text
 from shared.pb.filingnet.network.v1 import decision_pb2

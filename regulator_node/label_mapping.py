@@ -8,8 +8,9 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from regulator_node.label_queries import LabelFilter
-from regulator_node.label_review import LabelVerdict, LabelVerdictResult
+from regulator_node.label_review import LabelVerdict
 from regulator_node.registered_label import LabelState, RegisteredLabel
+from regulator_node.verdicts import VerdictResult
 from shared.clock import from_micros
 from shared.mapping.times import micros_of
 from shared.pb.filingnet.regulator.v1 import label_service_pb2 as wire
@@ -82,7 +83,7 @@ def label_verdicts_from_wire(messages: Iterable[wire.LabelVerdict]) -> list[Labe
     ]
 
 
-def label_results_to_wire(results: Iterable[LabelVerdictResult]) -> wire.DecideLabelsResponse:
+def label_results_to_wire(results: Iterable[VerdictResult]) -> wire.DecideLabelsResponse:
     """Returns the answer of verdicts."""
     return wire.DecideLabelsResponse(
         results=[

@@ -8,18 +8,18 @@ of two officers who decide at once, the second is. What a regulator ended stays 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from google.protobuf.message import Message
+
 from regulator_node.held_labels import HeldGrant, read_held_grants
-from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
-from regulator_node.register import apply_entries
 from regulator_node.register_departures import decided_logs
 from regulator_node.registered_label import etag_of
+from regulator_node.verdicts import VerdictResult, decide_once, request_digest, state_decisions
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import findings
@@ -62,15 +62,6 @@ class LabelVerdict:
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelVerdictResult:
-    """What became of one verdict: a stable reason and the mend where it was refused, else its index in the log."""
-
-    error_reason: str = ""
-    error_message: str = ""
-    log_index: int = 0
-
-
 class LabelReview:
     """Decides on the labels of one regulator's own jurisdiction.
 
@@ -100,7 +91,7 @@ class LabelReview:
         self._feed_regions = feed_regions
         self._on_change = on_change
 
-    async def decide(self, request_id: str, officer: str, verdicts: Sequence[LabelVerdict]) -> list[LabelVerdictResult]:
+    async def decide(self, request_id: str, officer: str, verdicts: Sequence[LabelVerdict]) -> list[VerdictResult]:
         """Decides.
 
         Args:
@@ -114,67 +105,49 @@ class LabelReview:
         Raises:
             Conflict: REQUEST_ID_REUSED, another request had the id.
         """
-        digest = hashlib.sha256(repr((officer, [astuple(verdict) for verdict in verdicts])).encode()).digest()
+        digest = request_digest(officer, [astuple(verdict) for verdict in verdicts])
         now = self._clock()
         policy = self._policy_at(now)
 
-        def work(transaction: Transaction) -> list[LabelVerdictResult]:
-            self._log.lock(transaction)
-            answered = kept_answer(transaction, METHOD, request_id, digest)
-            if answered is not None:
-                return [LabelVerdictResult(*values) for values in answered]
-            results = self._decide(transaction, verdicts, policy, now)
-            keep_answer(transaction, METHOD, request_id, digest, [astuple(result) for result in results])
-            return results
-
-        results = await self._database.write(work)
+        results = await decide_once(
+            self._database,
+            self._log,
+            METHOD,
+            request_id,
+            digest,
+            lambda transaction: self._decide(transaction, verdicts, policy, now),
+        )
         self._on_change()
         return results
 
     def _decide(
         self, transaction: Transaction, verdicts: Sequence[LabelVerdict], policy: Policy, now: datetime
-    ) -> list[LabelVerdictResult]:
+    ) -> list[VerdictResult]:
         grants: dict[tuple[str, str], HeldGrant] = {}
-        moved: dict[str, LabelVerdictResult] = {}
+        moved: dict[str, VerdictResult] = {}
         for provider in {verdict.provider for verdict in verdicts}:
             ids = {id_bytes(verdict.grant_id) for verdict in verdicts if verdict.provider == provider}
             try:
                 logs = decided_logs(transaction, self._log.jurisdiction, provider)
             except FailedPrecondition as error:
-                moved[provider] = LabelVerdictResult(error.reason, error.message)
+                moved[provider] = VerdictResult(error.reason, error.message)
                 continue
             held = read_held_grants(transaction, self._log.jurisdiction, provider, ids, logs)
             grants.update({(provider, grant_id): each for grant_id, each in held.items()})
-        refusals: list[LabelVerdictResult | None] = []
-        bodies: list[label_pb2.LabelDecision] = []
+        refusals: list[VerdictResult | None] = []
+        bodies: list[tuple[str, Message]] = []
         for verdict in verdicts:
             place = (verdict.provider, verdict.grant_id.lower())
             current = grants.get(place)
             refusal = moved.get(verdict.provider) or judge(verdict, current, policy, micros(now))
             refusals.append(refusal)
             if refusal is None and current is not None:
-                bodies.append(_decision(verdict, current.statement.account_id, now))
+                bodies.append(("label_decision", _decision(verdict, current.statement.account_id, now)))
                 grants[place] = _decided(current, verdict, micros(now))
-        indexes = iter(self._append(transaction, bodies, now))
-        return [LabelVerdictResult(log_index=next(indexes)) if refusal is None else refusal for refusal in refusals]
-
-    def _append(
-        self, transaction: Transaction, bodies: Sequence[label_pb2.LabelDecision], now: datetime
-    ) -> Sequence[int]:
-        if not bodies:
-            return []
-        stated = self._log.append_own(transaction, [("label_decision", body) for body in bodies], now)
-        apply_entries(
-            transaction,
-            self._log.jurisdiction,
-            list(zip(stated.indexes, stated.entries, strict=True)),
-            stated.filed_time,
-            feed_regions=self._feed_regions,
-        )
-        return stated.indexes
+        return state_decisions(transaction, self._log, refusals, bodies, now, feed_regions=self._feed_regions)
 
 
-def judge(verdict: LabelVerdict, held: HeldGrant | None, policy: Policy, now: int) -> LabelVerdictResult | None:
+def judge(verdict: LabelVerdict, held: HeldGrant | None, policy: Policy, now: int) -> VerdictResult | None:
     """Judges one verdict.
 
     Args:
@@ -189,22 +162,22 @@ def judge(verdict: LabelVerdict, held: HeldGrant | None, policy: Policy, now: in
     """
     approves = verdict.outcome == LabelOutcome.APPROVED
     if held is not None and held.ended:
-        return LabelVerdictResult("GRANT_ENDED", "a regulator ended this grant before: there is nothing left to decide")
+        return VerdictResult("GRANT_ENDED", "a regulator ended this grant before: there is nothing left to decide")
     if held is not None and verdict.etag and verdict.etag != _etag(held):
-        return LabelVerdictResult("LABEL_CHANGED", "the grant changed since it was read: read it again, then decide")
+        return VerdictResult("LABEL_CHANGED", "the grant changed since it was read: read it again, then decide")
     if approves and verdict.reason:
-        return LabelVerdictResult("REASON_NOT_ALLOWED", "an approval has no reason: leave it out")
+        return VerdictResult("REASON_NOT_ALLOWED", "an approval has no reason: leave it out")
     if not approves and (verdict.scope or verdict.end_time):
-        return LabelVerdictResult("TERMS_NOT_ALLOWED", "only an approval has a scope and an end: leave them out")
+        return VerdictResult("TERMS_NOT_ALLOWED", "only an approval has a scope and an end: leave them out")
     record = LabelDecisionRecord(
         verdict.grant_id, verdict.revision, verdict.outcome, verdict.scope, verdict.end_time, verdict.reason, now
     )
     refusal = judge_label_decision(record, held.statement if held else None, held.grant if held else None, policy)
     if refusal is not None:
-        return LabelVerdictResult(refusal.reason, refusal.violations[0].mend[:300])
+        return VerdictResult(refusal.reason, refusal.violations[0].mend[:300])
     found = findings(verdict.note)
     if found:
-        return LabelVerdictResult("IDENTITY_DATA", f"the note: {found[0].mend}"[:300])
+        return VerdictResult("IDENTITY_DATA", f"the note: {found[0].mend}"[:300])
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from regulator_node.log import RegisterLog
-from regulator_node.register import apply_entries
+from regulator_node.own_facts import state_facts
 from regulator_node.register_holds import home_log_of, read_directed
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
@@ -139,14 +139,8 @@ class RecordHolds:
     def _state(self, transaction: Transaction, directive: HoldDirective, now: datetime) -> StoredHold:
         body = hold_directive_to_wire(directive)
         validate(body)
-        stated = self._log.append_own(transaction, [("record_hold", body)], now)
-        apply_entries(
-            transaction,
-            self._log.jurisdiction,
-            list(zip(stated.indexes, stated.entries, strict=True)),
-            stated.filed_time,
-            feed_regions=self._log.jurisdiction == NATION,
-        )
+        national = self._log.jurisdiction == NATION
+        state_facts(transaction, self._log, [("record_hold", body)], now, feed_regions=national)
         stored = read_directed(transaction, directive.hold_id)
         assert stored is not None
         return stored

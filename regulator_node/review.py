@@ -8,18 +8,17 @@ revision: of two officers who decide at once, the second is told what the first 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
-from regulator_node.kept_answers import keep_answer, kept_answer
 from regulator_node.log import RegisterLog
-from regulator_node.register import ACCEPTED, RETURNED, WITHDRAWN, apply_entries
+from regulator_node.register import ACCEPTED, RETURNED, WITHDRAWN
 from regulator_node.register_departures import decided_logs, marks
 from regulator_node.registered_filing import etag_of
+from regulator_node.verdicts import VerdictResult, decide_once, request_digest, state_decisions
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.egress import findings
@@ -66,15 +65,6 @@ class Verdict:
     fields: tuple[str, ...] = ()
     note: str = ""
     etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictResult:
-    """What became of one verdict: a stable reason and the mend where it was refused, else its index in the log."""
-
-    error_reason: str = ""
-    error_message: str = ""
-    log_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +119,18 @@ class Review:
         Raises:
             Conflict: REQUEST_ID_REUSED, another request had the id.
         """
-        digest = hashlib.sha256(repr((officer, [astuple(verdict) for verdict in verdicts])).encode()).digest()
+        digest = request_digest(officer, [astuple(verdict) for verdict in verdicts])
         now = self._clock()
         policy = self._policy_at(now)
 
-        def work(transaction: Transaction) -> list[VerdictResult]:
-            self._log.lock(transaction)
-            answered = kept_answer(transaction, METHOD, request_id, digest)
-            if answered is not None:
-                return [VerdictResult(*values) for values in answered]
-            results = self._decide(transaction, verdicts, policy, now)
-            keep_answer(transaction, METHOD, request_id, digest, [astuple(result) for result in results])
-            return results
-
-        results = await self._database.write(work)
+        results = await decide_once(
+            self._database,
+            self._log,
+            METHOD,
+            request_id,
+            digest,
+            lambda transaction: self._decide(transaction, verdicts, policy, now),
+        )
         self._on_change()
         return results
 
@@ -164,22 +152,8 @@ class Review:
             if refusal is None:
                 decided[account] = HeldFiling(verdict.revision, _STATES[verdict.outcome], micros(now))
         standing = [verdict for verdict, refusal in zip(verdicts, refusals, strict=True) if refusal is None]
-        indexes = iter(self._append(transaction, standing, now))
-        return [VerdictResult(log_index=next(indexes)) if refusal is None else refusal for refusal in refusals]
-
-    def _append(self, transaction: Transaction, verdicts: Sequence[Verdict], now: datetime) -> Sequence[int]:
-        if not verdicts:
-            return []
-        bodies = [("filing_decision", _decision(verdict, now)) for verdict in verdicts]
-        stated = self._log.append_own(transaction, bodies, now)
-        apply_entries(
-            transaction,
-            self._log.jurisdiction,
-            list(zip(stated.indexes, stated.entries, strict=True)),
-            stated.filed_time,
-            feed_regions=self._feed_regions,
-        )
-        return stated.indexes
+        bodies = [("filing_decision", _decision(verdict, now)) for verdict in standing]
+        return state_decisions(transaction, self._log, refusals, bodies, now, feed_regions=self._feed_regions)
 
 
 def judge(verdict: Verdict, held: HeldFiling | None, policy: Policy) -> VerdictResult | None:

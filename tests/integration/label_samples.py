@@ -10,8 +10,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from regulator_node.label_queries import LabelFilter, LabelQueries
-from regulator_node.label_review import LabelReview, LabelVerdict, LabelVerdictResult
+from regulator_node.label_review import LabelReview, LabelVerdict
 from regulator_node.registered_label import LabelState, RegisteredLabel
+from regulator_node.verdicts import VerdictResult
 from shared.clock import micros
 from shared.evidence.rejections import verify_rejection
 from shared.identifiers import new_entry_id
@@ -116,7 +117,7 @@ class LabelOffice:
 
     async def decide(
         self, grant: label_pb2.LabelGrant, outcome: LabelOutcome, *, request_id: str = "", **fields: Any
-    ) -> LabelVerdictResult:
+    ) -> VerdictResult:
         """Has an officer decide on a statement; against it for a reason, unless the outcome is an approval."""
         if outcome != LabelOutcome.APPROVED:
             fields = {"reason": "not_justified", **fields}
@@ -131,7 +132,7 @@ class LabelOffice:
         )
         return (await self.decide_all([verdict], request_id))[0]
 
-    async def decide_all(self, verdicts: Sequence[LabelVerdict], request_id: str = "") -> list[LabelVerdictResult]:
+    async def decide_all(self, verdicts: Sequence[LabelVerdict], request_id: str = "") -> list[VerdictResult]:
         """Has an officer decide."""
         officer = "officer/330000/reviewer/review-desk-2"
         return await self.review.decide(request_id or new_id(), officer, verdicts)

@@ -14,7 +14,8 @@ from regulator_node.filing_receipts import FilingReceipts
 from regulator_node.history import FilingHistory
 from regulator_node.queries import FilingQueries
 from regulator_node.registered_filing import RegisteredFiling
-from regulator_node.review import FILING_FIELDS, Outcome, Review, Verdict, VerdictResult
+from regulator_node.review import FILING_FIELDS, Outcome, Review, Verdict
+from regulator_node.verdicts import VerdictResult
 from shared.errors import Conflict, NotFound
 from shared.evidence.receipts import verify_receipt
 from shared.identifiers import id_text, new_account_id

@@ -15,7 +15,8 @@ from typing import Any, Final, TypeVar
 
 from provider_node.account_rows import Account
 from provider_node.accounts import Accounts
-from regulator_node.review import Outcome, Review, Verdict, VerdictResult
+from regulator_node.review import Outcome, Review, Verdict
+from regulator_node.verdicts import VerdictResult
 from shared.errors import FilingnetError
 from shared.identifiers import id_text, new_account_id
 from shared.provisions.account_states import ReviewOutcome
