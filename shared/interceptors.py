@@ -18,29 +18,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import grpc
-import structlog
 
+from shared.call_endings import deadline_status, refuse, stopping, unreadable
 from shared.call_room import Bounds, CallerRoom, Holder, stranger
 from shared.calls import ServedCall, set_current_call
-from shared.errors import (
-    Exhausted,
-    FilingnetError,
-    Internal,
-    InvalidInput,
-    PermissionDenied,
-    Unauthenticated,
-    Unavailable,
-)
-from shared.status import rich_status, status_of
-from shared.telemetry import describe_failure
+from shared.errors import Exhausted, FilingnetError
 from shared.trust.authentication import Authenticator
 from shared.trust.callers import Caller, Role
 from shared.trust.methods import check_allowed
@@ -53,8 +42,8 @@ HEALTH: Final = "/grpc.health.v1."
 """Begins the full name of the methods that are answered also when there is no room."""
 
 Serve = Callable[[], Awaitable[Any]]
-
-log = structlog.get_logger(__name__)
+Read = Callable[[Any], Any]
+Behaviour = Callable[[Any, grpc.aio.ServicerContext], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +117,28 @@ class CallChain:
             counted=not name.startswith(HEALTH),
         )
         read = self._reader(name, handler)
-        write = handler.response_serializer
+        # A request that is read here is one message of a stream to gRPC, which would else read it whole beforehand.
+        read_here = self._open_to_network and not handler.request_streaming
+        if handler.response_streaming:
+            wrapped = self._many_answers(method, behaviour, self._requester(read, read_here), handler)
+        elif self._open_to_network:
+            wrapped = self._guarded_answer(method, behaviour, self._requester(read, read_here), handler)
+        else:
+            wrapped = self._one_answer(method, behaviour, read, handler)
+        return _handler(handler.request_streaming or read_here, handler.response_streaming, wrapped)
+
+    def _one_answer(
+        self, method: _Method, behaviour: Behaviour, read: Read, handler: grpc.RpcMethodHandler
+    ) -> Behaviour:
+        """Wraps a method with one answer where only the node's own programs can connect.
+
+        It takes the same steps as `_guard`, written out: here every microsecond is a call's.
+        """
+        name, written = method.name, _writer(handler)
         # The same for each call by the node's own socket, so it is made once.
         own_call = self._local_call(name)
 
-        def written(answer: Any) -> bytes:
-            # A servicer whose answers are few may keep them as bytes.
-            return answer if type(answer) is bytes else bytes(write(answer))
-
         async def one_answer(raw: Any, context: grpc.aio.ServicerContext) -> bytes:
-            # The same steps as in _guard, written out: here every microsecond is a call's.
             caller = ""
             try:
                 self._take_room(method)
@@ -158,18 +159,29 @@ class CallChain:
                 finally:
                     self._under_way[method.streams] -= method.counted
             except Exception as error:  # noqa: BLE001 - the outermost: nothing but a status may leave
-                await _refuse(name, caller, context, error)
+                await refuse(name, caller, context, error)
 
-        read_here = self._open_to_network and not handler.request_streaming
+        return one_answer
 
-        async def requested(raw: Any, context: grpc.aio.ServicerContext) -> Any:
-            return read(await self._request(context) if read_here else raw)
+    def _guarded_answer(
+        self, method: _Method, behaviour: Behaviour, requested: Behaviour, handler: grpc.RpcMethodHandler
+    ) -> Behaviour:
+        """Wraps a method with one answer on a server that is open to the network."""
+        written = _writer(handler)
 
         async def guarded_answer(raw: Any, context: grpc.aio.ServicerContext) -> bytes:
             async def serve() -> bytes:
                 return written(await behaviour(await requested(raw, context), context))
 
             return bytes(await self._guard(method, context, serve))
+
+        return guarded_answer
+
+    def _many_answers(
+        self, method: _Method, behaviour: Behaviour, requested: Behaviour, handler: grpc.RpcMethodHandler
+    ) -> Behaviour:
+        """Wraps a method with a stream of answers."""
+        write = handler.response_serializer
 
         async def many_answers(raw: Any, context: grpc.aio.ServicerContext) -> None:
             async def serve() -> None:
@@ -179,12 +191,15 @@ class CallChain:
 
             await self._guard(method, context, serve)
 
-        single = guarded_answer if self._open_to_network else one_answer
-        # A request that is read here is one message of a stream to gRPC, which would else read it whole beforehand.
-        requests = handler.request_streaming or read_here
-        return _handler(requests, handler.response_streaming, many_answers if handler.response_streaming else single)
+        return many_answers
 
-    def _reader(self, name: str, handler: grpc.RpcMethodHandler) -> Callable[[Any], Any]:
+    def _requester(self, read: Read, read_here: bool) -> Behaviour:
+        async def requested(raw: Any, context: grpc.aio.ServicerContext) -> Any:
+            return read(await self._request(context) if read_here else raw)
+
+        return requested
+
+    def _reader(self, name: str, handler: grpc.RpcMethodHandler) -> Read:
         parse = handler.request_deserializer
         checked = name.startswith(CONTRACTS) and name not in self._unvalidated
 
@@ -218,7 +233,7 @@ class CallChain:
                 if holder is not None:
                     self._callers.give_back(holder, streams=method.streams, counted=method.counted)
         except Exception as error:  # noqa: BLE001 - the outermost: nothing but a status may leave
-            await _refuse(method.name, caller, context, error)
+            await refuse(method.name, caller, context, error)
 
     async def _let_in(self, method: _Method, context: grpc.aio.ServicerContext) -> tuple[ServedCall, Holder | None]:
         """Tells who calls and takes a place of theirs; those who call on the node's own behalf need none."""
@@ -247,9 +262,9 @@ class CallChain:
             async with limit:
                 raw = await context.read()
         except TimeoutError:
-            await context.abort_with_status(_deadline_status(self._bounds.deadline_seconds))
+            await context.abort_with_status(deadline_status(self._bounds.deadline_seconds))
         if raw is grpc.aio.EOF:
-            raise _unreadable()
+            raise unreadable()
         return bytes(raw)
 
     def _local_call(self, name: str) -> ServedCall | None:
@@ -286,7 +301,7 @@ class CallChain:
         except TimeoutError:
             if not limit.expired():
                 raise
-        return await context.abort_with_status(_deadline_status(self._bounds.deadline_seconds))
+        return await context.abort_with_status(deadline_status(self._bounds.deadline_seconds))
 
     async def _until_drained(self, answers: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Passes answers on until the server drains. It ends a wait for the next one and never a write under way, after
@@ -294,7 +309,7 @@ class CallChain:
         """
         while True:
             if self._draining:
-                raise _stopping()
+                raise stopping()
             limit = asyncio.timeout(None)
             try:
                 async with limit:
@@ -305,17 +320,15 @@ class CallChain:
             except TimeoutError:
                 if not limit.expired():
                     raise
-                raise _stopping() from None
+                raise stopping() from None
             finally:
                 self._endless_limits.discard(limit)
             yield answer
 
 
-def behaviour_of(handler: grpc.RpcMethodHandler) -> Callable[..., Any]:
+def behaviour_of(handler: grpc.RpcMethodHandler) -> Behaviour:
     """Returns the servicer's method behind a handler, whichever of the four kinds it is."""
-    found: Callable[..., Any] = (
-        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
-    )
+    found: Behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     return found
 
 
@@ -325,7 +338,17 @@ def _holder_of(caller: Caller, context: grpc.aio.ServicerContext) -> Holder | No
     return stranger(context.peer()) if caller.role is Role.ANYONE else Holder(caller.name, stranger=False)
 
 
-def _handler(requests: bool, answers: bool, behaviour: Any) -> grpc.RpcMethodHandler:
+def _writer(handler: grpc.RpcMethodHandler) -> Callable[[Any], bytes]:
+    write = handler.response_serializer
+
+    def written(answer: Any) -> bytes:
+        # A servicer whose answers are few may keep them as bytes.
+        return answer if type(answer) is bytes else bytes(write(answer))
+
+    return written
+
+
+def _handler(requests: bool, answers: bool, behaviour: Behaviour) -> grpc.RpcMethodHandler:
     makers = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
@@ -340,61 +363,4 @@ def _parse(parse: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return parse(raw)
     except Exception as error:
-        raise _unreadable() from error
-
-
-def _unreadable() -> InvalidInput:
-    return InvalidInput("the request cannot be read: send the message of this method's contract", "MESSAGE_UNREADABLE")
-
-
-def _stopping() -> Unavailable:
-    return Unavailable("this node is stopping: call again when it is back", "NODE_STOPPING")
-
-
-def _deadline_status(seconds: float) -> Any:
-    return rich_status(
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        f"this took longer than {seconds:.0f} seconds: try again, or set a deadline of your own",
-        "DEADLINE_EXCEEDED",
-    )
-
-
-def _log_refusal(method: str, caller: str, error: FilingnetError) -> None:
-    if isinstance(error, Internal):
-        log.error("call_failed", method=method, caller=caller, reason=error.reason, **describe_failure(error))
-    elif isinstance(error, PermissionDenied | Unauthenticated | Exhausted):
-        log.warning("call_refused", method=method, caller=caller, reason=error.reason)
-
-
-async def _refuse(method: str, caller: str, context: grpc.aio.ServicerContext, error: Exception) -> NoReturn:
-    """Ends a call with the status of what was raised."""
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    if isinstance(error, FilingnetError):
-        _log_refusal(method, caller or context.peer(), error)
-        _let_go(error)
-        await context.abort_with_status(status_of(error))
-        raise AssertionError("abort returned")
-    await _abort_with_incident(method, caller or context.peer(), context, error)
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Forgets the frames of an error and of what led to it, for they hold the request.
-
-    gRPC keeps what ended a call in a cycle with the call, and a node looks for cycles seldom: thousands of refused
-    requests would stay in memory until then.
-    """
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
-
-
-async def _abort_with_incident(
-    method: str, caller: str, context: grpc.aio.ServicerContext, error: Exception
-) -> NoReturn:
-    incident = secrets.token_hex(4)
-    log.error("call_failed", method=method, caller=caller, incident=incident, **describe_failure(error))
-    _let_go(error)
-    message = f"this node failed (incident {incident}): see its log"
-    await context.abort_with_status(rich_status(grpc.StatusCode.INTERNAL, message, "INTERNAL"))
-    raise AssertionError("abort returned")
+        raise unreadable() from error
