@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from shared.changes import Changes
 from shared.clock import Clock
 from shared.durable_files import PRIVATE, PUBLIC, write_file
 from shared.errors import FailedPrecondition, FilingnetError, InvalidInput
@@ -82,6 +83,7 @@ class Credentials:
 
     Attributes:
         version: grows whenever key, certificate or CA set are replaced.
+        renewed: told after each renewal.
     """
 
     def __init__(self, folder: Path, held: _Held) -> None:
@@ -91,6 +93,7 @@ class Credentials:
         self._replacing = threading.Lock()
         self._cas_changed = asyncio.Event()
         self.version = 1
+        self.renewed = Changes()
 
     @classmethod
     def create(cls, folder: Path, name: str) -> Credentials:
@@ -285,6 +288,7 @@ class Credentials:
                 longest = min(LONGEST_RETRY_SECONDS, 2.0 ** min(failures, 10))
                 await rest(max(0.1, longest * fraction()))
                 failures += 1
+            self.renewed.notify()
             log.info("certificate_renewed", name=self.name, expire_time=self.expire_time.isoformat())
             await rest(SHORTEST_WAIT_SECONDS)
 

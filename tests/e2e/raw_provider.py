@@ -49,11 +49,16 @@ class RawProvider:
         self.peer = Peer(regulator.name, lambda: self.address, own)
         self._stub = self.peer.stub(intake_service_pb2_grpc.IntakeServiceStub)
 
-    async def submit(self, *entries: bytes) -> Answer:
-        """Signs entries as one batch, sends it and returns what came of each."""
+    async def submit(self, *entries: bytes, patient: bool = False) -> Answer:
+        """Signs entries as one batch, sends it and returns what came of each.
+
+        Args:
+            entries: exact bytes.
+            patient: waits for a regulator that is down, as long as a call may take.
+        """
         batch = sign_batch(entries, self.name, self.jurisdiction, self.key)
         request = intake_service_pb2.SubmitEntriesRequest(batch=batch.signed_header(), entries=entries)
-        return Answer(await translated(self._stub.SubmitEntries(request, timeout=30)))
+        return Answer(await translated(self._stub.SubmitEntries(request, timeout=30, wait_for_ready=patient)))
 
     async def high_water_mark(self) -> int:
         """Asks how far its stream was answered."""

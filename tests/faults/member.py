@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from regulator_node.settings import MIGRATIONS
+from shared.changes import Changes
 from shared.channel import Peer, remote_error, translated
 from shared.client.officer import OfficerClient
 from shared.clock import system_clock
@@ -59,7 +60,7 @@ class Member:
     Attributes:
         calls: how many were made and answered.
         failed: why others were not.
-        pages: of its stream of directives.
+        heard: told of each page of its stream of directives.
         accepted: the ids of the entries that the regulator took.
     """
 
@@ -77,7 +78,7 @@ class Member:
         self.view = view
         self.calls = 0
         self.failed: list[str] = []
-        self.pages = 0
+        self.heard = Changes()
         self.accepted: list[str] = []
         self._key = key
         self._at, self._nation = regulator, nation
@@ -164,7 +165,7 @@ class Member:
         while True:
             try:
                 async for _ in stub.FollowDirectives(follow_service_pb2.FollowDirectivesRequest()):
-                    self.pages += 1
+                    self.heard.notify()
             except grpc.aio.AioRpcError as error:
                 failure = remote_error(error)
                 if failure.reason != "CONNECTION_RENEWED":

@@ -77,10 +77,9 @@ async def everywhere(cluster: Cluster, version: int, caller: Member | None = Non
 @asynccontextmanager
 async def listening(caller: Member) -> AsyncIterator[asyncio.Task[None]]:
     """A stream of the caller's that is open and has brought its first page."""
-    before, task = caller.pages, asyncio.create_task(caller.listen())
-    while caller.pages == before:  # noqa: ASYNC110 - the stream counts them
-        await asyncio.sleep(0.01)
+    ticket, task = caller.heard.ticket(), asyncio.create_task(caller.listen())
     try:
+        assert await caller.heard.wait(ticket, MINUTE)
         yield task
     finally:
         task.cancel()

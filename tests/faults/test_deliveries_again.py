@@ -114,7 +114,7 @@ class Filer:
     async def _heard(self, entries: Sequence[bytes]) -> list[Answer]:
         """Sends entries as one batch; in halves where the answer would be larger than a message."""
         try:
-            return [await self.raw.submit(*entries)]
+            return [await self.raw.submit(*entries, patient=True)]
         except FilingnetError as error:
             if error.reason != "ANSWER_TOO_LARGE":
                 raise
@@ -131,9 +131,8 @@ class Filer:
             try:
                 return numbers, joined(await self._heard(entries))
             except FilingnetError:
-                # The regulator was killed: nobody knows whether it took them in.
+                # The regulator was killed: nobody knows whether it took them in. The next call waits until it is back.
                 self.resent += 1
-                await asyncio.sleep(0.1)
 
     def _some(self, count: int) -> list[int]:
         # Out of a few earlier batches, as what is sent again is; now and then out of as many as there are.

@@ -108,8 +108,10 @@ async def refusal(call: Awaitable[Any]) -> str:
 
 async def renewed(regulator: Running) -> None:
     """Waits until a regulator's certificate is by the CA that signs."""
-    while not regulator.parts.credentials.is_signed_by(regulator.view.directory.ca_certificates[-1]):  # noqa: ASYNC110 - a thread brings it about
-        await asyncio.sleep(0.01)
+    credentials, ticket = regulator.parts.credentials, regulator.parts.credentials.renewed.ticket()
+    while not credentials.is_signed_by(regulator.view.directory.ca_certificates[-1]):
+        assert await credentials.renewed.wait(ticket, 20)
+        ticket = credentials.renewed.ticket()
 
 
 async def test_the_whole_replacement(nation: Running, office: Office, clock: ShiftedClock, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from regulator_node.follow_servicer import FollowServicer
+from regulator_node.log import log_size
 from shared.calls import ServedCall, serving
 from shared.changes import Changes
 from shared.database import sqlite_url
@@ -27,7 +28,7 @@ async def test_a_busy_log_keeps_no_heartbeat_from_who_has_no_news(tmp_path: Path
     async def others_file_on() -> None:
         while True:
             changes.notify()
-            await asyncio.sleep(0.005)
+            await register.database.read(lambda transaction: log_size(transaction, JURISDICTION))
 
     with serving(ServedCall("FollowDirectives", Caller(PROVIDER, Role.PROVIDER, JURISDICTION), lambda: None)):
         pages = servicer.FollowDirectives(follow_service_pb2.FollowDirectivesRequest(), NO_CONTEXT)

@@ -330,14 +330,15 @@ async def test_another_ca_signs(credentials: Credentials, network: SampleNetwork
         await asked.put(csr_pem)
         return second.sign_request(csr_pem, PROVINCE, DAY, NOW).chain_pem
 
+    ticket = credentials.renewed.ticket()
     renewing = asyncio.create_task(credentials.renew_for_ever(renew, SetClock(NOW), fraction=lambda: 0.0))
     for cas in ([second, first], [first, second]):
         await asyncio.sleep(0)
         assert asked.empty()
         credentials.trust([ca.certificate_pem for ca in cas])
     await asked.get()
-    while not credentials.is_signed_by(second.certificate_pem):  # noqa: ASYNC110 - a thread brings it about
-        await asyncio.sleep(0.001)
+    assert await credentials.renewed.wait(ticket, 20)
+    assert credentials.is_signed_by(second.certificate_pem)
     renewing.cancel()
 
 
