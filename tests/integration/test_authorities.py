@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from tests.integration.regulators import (
     PROVINCE,
     Running,
     ShiftedClock,
-    free_ports,
     heard,
     nation_serving,
     provider_of,
@@ -45,19 +44,6 @@ LIFETIME = timedelta(seconds=60)
 """Of a certificate: within a twentieth of it nodes renew once another CA signs."""
 
 OVERLAP = LIFETIME / 30
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
-
-
-@pytest.fixture
-def clock() -> ShiftedClock:
-    """The nation's clock, to be moved forward."""
-    return ShiftedClock()
 
 
 @pytest.fixture

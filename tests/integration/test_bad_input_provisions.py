@@ -73,7 +73,7 @@ from tests.integration.label_samples import body_entry, made_up_grant
 from tests.integration.made_register import MadeRegister
 from tests.integration.oversight_samples import GRAVE, SUSPEND, Supervised, entry_id_of, supervised
 from tests.integration.provider_samples import joined_folder, made_up_network, serving
-from tests.integration.regulators import Running, free_ports, nation_serving, provider_of
+from tests.integration.regulators import Running, provider_of
 from tests.integration.told_status import Told, answered, rejected, told, told_of
 from tests.unit.trust_samples import SetClock
 
@@ -421,14 +421,6 @@ async def test_answers_to_a_directive_repeated_out_of_order_or_of_another_provid
         again.reason,
         again.fields,
     )
-
-
-@pytest.fixture
-async def nation(tmp_path: Path) -> AsyncIterator[Running]:
-    """A nation that serves officers and the public over its socket."""
-    with free_ports() as ports:
-        async with nation_serving(tmp_path / "nation", ports) as running:
-            yield running
 
 
 @asynccontextmanager

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from shared.cluster.ports import Ports
 from shared.errors import FilingnetError
 from shared.evidence.keys import SigningKey
 from shared.joining import ask_to_join
@@ -31,34 +29,12 @@ from tests.integration.regulators import (
     PROVIDER,
     Running,
     ShiftedClock,
-    free_ports,
     made_up_licence,
-    nation_serving,
     token_for,
 )
 from tests.tried import Tried
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
-
-
-@pytest.fixture
-def clock() -> ShiftedClock:
-    """The nation's clock, to be moved forward."""
-    return ShiftedClock()
-
-
-@pytest.fixture
-async def nation(tmp_path: Path, ports: Ports, clock: ShiftedClock) -> AsyncIterator[Running]:
-    """A nation that serves."""
-    async with nation_serving(tmp_path / "nation", ports, clock) as running:
-        yield running
 
 
 async def wave_token(nation: Running, jurisdiction: str = "330000") -> str:

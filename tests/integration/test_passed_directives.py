@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,20 +29,12 @@ from tests.integration.filing_samples import PROVIDER, Register, as_request, mad
 from tests.integration.label_samples import new_id
 from tests.integration.regulators import (
     Running,
-    free_ports,
     heard,
     nation_serving,
     provider_of,
     province_serving,
 )
 from tests.integration.test_regulator_intake import Network, until
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
 
 
 @pytest.fixture

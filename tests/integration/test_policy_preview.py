@@ -41,7 +41,7 @@ from tests.integration.case_samples import Provinces, made_up_measure, made_up_r
 from tests.integration.filing_samples import NOW, PROVIDER, made_up_entry, made_up_filing
 from tests.integration.label_samples import body_entry, made_up_grant, made_up_request
 from tests.integration.made_register import MadeRegister
-from tests.integration.regulators import Running, free_ports, nation_serving
+from tests.integration.regulators import Running
 
 FIRST = initial_policy()
 BEGINS = NOW + timedelta(days=1)
@@ -143,14 +143,6 @@ def _signed(both: Provinces, policy: Policy) -> evidence_pb2.SignedDocument:
     )
     entry.created_time.FromDatetime(NOW)
     return sign_document(entry.SerializeToString(), both.nation_key)
-
-
-@pytest.fixture
-async def nation(tmp_path: Path) -> AsyncIterator[Running]:
-    """A nation that serves."""
-    with free_ports() as ports:
-        async with nation_serving(tmp_path / "nation", ports) as running:
-            yield running
 
 
 async def run(*arguments: str) -> Result:

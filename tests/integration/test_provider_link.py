@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,20 +28,12 @@ from tests.integration.provider_samples import serving
 from tests.integration.regulators import (
     PROVIDER,
     Running,
-    free_ports,
     made_up_licence,
     nation_serving,
     province_serving,
     token_for,
 )
 from tests.integration.regulators import serving as regulator_serving
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
 
 
 @dataclass

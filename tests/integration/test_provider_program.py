@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -35,26 +35,10 @@ from tests.integration.provider_samples import (
 from tests.integration.regulators import (
     PROVIDER,
     Running,
-    free_ports,
     made_up_licence,
-    nation_serving,
     token_for,
 )
 from tests.unit.company_authority import CompanyAuthority
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
-
-
-@pytest.fixture
-async def nation(tmp_path: Path, ports: Ports) -> AsyncIterator[Running]:
-    """A nation that serves."""
-    async with nation_serving(tmp_path / "nation", ports) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,6 @@ from tests.integration.label_samples import (
 )
 from tests.integration.regulators import (
     Running,
-    free_ports,
     heard,
     made_up_licence,
     nation_serving,
@@ -222,13 +221,6 @@ def test_the_memory_of_peers_is_bounded() -> None:
 def test_a_peer_is_told_apart_by_its_address(peer: str, address: str) -> None:
     """Ports and the lower half of an IPv6 address give nobody a second bucket."""
     assert address == address_of(peer)
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
 
 
 @pytest.fixture

@@ -36,12 +36,6 @@ SEVEN_MONTHS = timedelta(days=215)
 
 
 @pytest.fixture
-def clock() -> ShiftedClock:
-    """The machine's time, which a test sets forward."""
-    return ShiftedClock()
-
-
-@pytest.fixture
 async def wave(tmp_path: Path, clock: ShiftedClock) -> AsyncIterator[ProviderSettings]:
     """A provider that serves."""
     async with made_up_network(tmp_path) as network:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,6 @@ from shared.client.officer import (
     Verdict,
 )
 from shared.clock import from_micros, system_clock
-from shared.cluster.ports import Ports
 from shared.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -56,25 +55,11 @@ from shared.trust.callers import Role
 from shared.trust.certificate_requests import certificate_request
 from shared.trust.names import NATION, officer_name
 from tests.integration.made_register import MadeRegister, made_register
-from tests.integration.regulators import Running, free_ports, nation_serving
+from tests.integration.regulators import Running
 from tests.integration.serving import local_authenticator, started
 
 SERVICE = "/filingnet.regulator.v1.FilingService/"
 HERE = "100000"
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
-
-
-@pytest.fixture
-async def nation(tmp_path: Path, ports: Ports) -> AsyncIterator[Running]:
-    """A nation that serves."""
-    async with nation_serving(tmp_path / "nation", ports) as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import csv
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,27 +13,12 @@ from typer.testing import CliRunner, Result
 
 from regulator_node.commands_filings import filings_app
 from shared.clock import from_micros
-from shared.cluster.ports import Ports
 from shared.errors import InvalidInput
 from shared.evidence.receipts import verify_receipt
 from tests.integration.made_register import SECOND, START, Fact, MadeRegister
-from tests.integration.regulators import Running, free_ports, nation_serving
+from tests.integration.regulators import Running
 
 HERE = "100000"
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
-
-
-@pytest.fixture
-async def nation(tmp_path: Path, ports: Ports) -> AsyncIterator[Running]:
-    """A nation that serves."""
-    async with nation_serving(tmp_path / "nation", ports) as running:
-        yield running
 
 
 @pytest.fixture

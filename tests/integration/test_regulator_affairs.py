@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,35 +41,13 @@ from tests.integration.regulators import (
     PROVINCE,
     Running,
     ShiftedClock,
-    free_ports,
     heard,
     made_up_licence,
-    nation_serving,
     provider_of,
     province_serving,
 )
 
 NETWORK_SERVICE = "/filingnet.regulator.v1.NetworkService/"
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
-
-
-@pytest.fixture
-def clock() -> ShiftedClock:
-    """The nation's clock, to be moved forward."""
-    return ShiftedClock()
-
-
-@pytest.fixture
-async def nation(tmp_path: Path, ports: Ports, clock: ShiftedClock) -> AsyncIterator[Running]:
-    """A nation that serves."""
-    async with nation_serving(tmp_path / "nation", ports, clock) as running:
-        yield running
 
 
 async def refusal(call: Awaitable[Any]) -> RemoteError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,20 +18,12 @@ from shared.trust.credentials import Credentials
 from shared.trust.tokens import EnrolmentToken, parse_token
 from tests.integration.regulators import (
     PROVINCE,
-    free_ports,
     nation_serving,
     nation_settings,
     province_settings,
     serving,
     token_for,
 )
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
 
 
 def identity(settings: RegulatorSettings) -> tuple[str, bytes, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,6 @@ from tests.integration.regulators import (
     PROVINCE,
     Provider,
     Running,
-    free_ports,
     heard,
     made_up_licence,
     nation_serving,
@@ -44,13 +43,6 @@ from tests.integration.regulators import (
 
 ACCEPTED = intake_service_pb2.ENTRY_OUTCOME_ACCEPTED
 REJECTED = intake_service_pb2.ENTRY_OUTCOME_REJECTED
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
 
 
 @dataclass

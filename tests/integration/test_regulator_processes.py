@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,14 +13,7 @@ from regulator_node.log import log_size
 from regulator_node.settings import RegulatorSettings
 from shared.cluster.ports import Ports
 from shared.pb.filingnet.regulator.v1 import network_service_pb2 as wire
-from tests.integration.regulators import Running, free_ports, nation_serving, serving
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
+from tests.integration.regulators import Running, nation_serving, serving
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -26,20 +26,12 @@ from shared.pb.filingnet.network.v1 import follow_service_pb2, follow_service_pb
 from shared.pb.filingnet.regulator.v1 import network_service_pb2
 from shared.trust.credentials import Credentials
 from tests.integration.regulators import (
-    free_ports,
     nation_serving,
     nation_settings,
     provider_of,
     province_serving,
     serving,
 )
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    """Ports of this test."""
-    with free_ports() as held:
-        yield held
 
 
 @pytest.fixture
