@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+
 import regulator_node
 from regulator_node.intake import Intake
 from regulator_node.log import RegisterLog
@@ -121,3 +123,11 @@ class Register:
         prepared = prepare(request, origin=PROVIDER, jurisdiction=JURISDICTION, key_lookup=self.ring.lookup)
         context = self.context(**changes)
         return await self.database.write(lambda transaction: self.intake.store(transaction, prepared, context))
+
+
+def put(message: Message, name: str, value: Any) -> None:
+    """Sets a field of a message; a time from an aware one."""
+    if isinstance(value, datetime):
+        getattr(message, name).FromDatetime(value)
+    else:
+        setattr(message, name, value)

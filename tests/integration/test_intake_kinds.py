@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,6 @@ from tests.integration.filing_samples import (
     JURISDICTION,
     NOW,
     PROVIDER,
-    Register,
     as_request,
     made_up_entry,
     made_up_filing,
@@ -44,14 +43,6 @@ from tests.integration.filing_samples import (
 from tests.integration.label_samples import DAY, LabelOffice, body_entry, made_up_grant, made_up_request, new_id
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def office(database_url: str) -> AsyncIterator[LabelOffice]:
-    """An office with an empty register on each engine."""
-    register = await Register.open(database_url)
-    yield LabelOffice(register)
-    await register.database.close()
 
 
 def duty_profile(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,18 +19,11 @@ from shared.database import Database
 from shared.identifiers import id_text
 from shared.pb.filingnet.network.v1 import escalation_pb2 as pb
 from shared.provisions.escalations import CaseKind
-from tests.integration.case_samples import REPORT_CODE, Provinces, at, made_up_answer, made_up_report, provinces
+from tests.integration.case_samples import REPORT_CODE, Provinces, at, made_up_answer, made_up_report
 from tests.integration.filing_samples import NOW, PROVIDER
 
 SECOND_CODE = REPORT_CODE[::-1]
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def both(database_url: str, tmp_path: Path) -> AsyncIterator[Provinces]:
-    """A province and a nation."""
-    async with provinces(database_url, tmp_path) as opened:
-        yield opened
 
 
 def digest(code: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,16 +13,8 @@ from shared.clock import micros
 from shared.errors import Conflict
 from shared.provisions.label_decisions import LabelOutcome
 from shared.provisions.label_rights import LabelAction
-from tests.integration.filing_samples import NOW, PROVIDER, Register
+from tests.integration.filing_samples import NOW, PROVIDER
 from tests.integration.label_samples import DAY, LabelOffice, made_up_grant, made_up_request, new_id
-
-
-@pytest.fixture
-async def office(database_url: str) -> AsyncIterator[LabelOffice]:
-    """An office with an empty register on each engine."""
-    register = await Register.open(database_url)
-    yield LabelOffice(register)
-    await register.database.close()
 
 
 async def test_two_officers_at_once_the_second_is_told(office: LabelOffice) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +36,7 @@ from shared.provisions.policy import (
     period_end_micros,
 )
 from shared.provisions.policy_preview import EffectKind, policy_effects
-from tests.integration.case_samples import Provinces, made_up_measure, made_up_report, provinces
+from tests.integration.case_samples import Provinces, made_up_measure, made_up_report
 from tests.integration.filing_samples import NOW, PROVIDER, made_up_entry, made_up_filing
 from tests.integration.label_samples import body_entry, made_up_grant, made_up_request
 from tests.integration.made_register import MadeRegister
@@ -55,13 +54,6 @@ def following(**changes: Any) -> Policy:
 def periods(**amounts: int) -> tuple[Any, ...]:
     """The periods with other amounts."""
     return tuple(replace(each, amount=amounts.get(each.name, each.amount)) for each in FIRST.periods)
-
-
-@pytest.fixture
-async def both(database_url: str, tmp_path: Path) -> AsyncIterator[Provinces]:
-    """A province and a nation, on either database."""
-    async with provinces(database_url, tmp_path) as opened:
-        yield opened
 
 
 async def effects(both: Provinces, after: Policy) -> dict[tuple[str, str], int]:

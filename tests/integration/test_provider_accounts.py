@@ -21,16 +21,9 @@ from shared.provisions.account_states import FilingState, ReviewOutcome
 from shared.provisions.filings import FilingAction, WithdrawalReason
 from shared.provisions.subjects import SubjectKind
 from tests.integration.filing_samples import NOW
-from tests.integration.provider_samples import MadeUpNetwork, MadeUpProvider, made_up_network, made_up_provider
+from tests.integration.provider_samples import MadeUpNetwork, MadeUpProvider, made_up_provider
 
 PASSED, FAILED = ReviewOutcome.PASSED, ReviewOutcome.FAILED
-
-
-@pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """The network."""
-    async with made_up_network(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -33,18 +33,10 @@ from tests.integration.provider_samples import (
     MadeUpProvider,
     database_of,
     joined_folder,
-    made_up_network,
     made_up_provider,
 )
 
 IMPORT = "8d7c0000-0000-4000-8000-00000000000a"
-
-
-@pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """The network."""
-    async with made_up_network(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

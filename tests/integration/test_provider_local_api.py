@@ -47,13 +47,6 @@ from tests.integration.provider_samples import (
 
 
 @pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """The network."""
-    async with made_up_network(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
 async def settings(tmp_path: Path, network: MadeUpNetwork) -> ProviderSettings:
     """A provider that joined."""
     return await joined_folder(tmp_path / "wave", network)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,18 +26,10 @@ from tests.integration.oversight_samples import (
     Supervised,
     refusal,
     served,
-    supervised,
 )
 from tests.integration.provider_samples import made_up_network
 
 ALL = MeasureState.UNSPECIFIED
-
-
-@pytest.fixture
-async def made(tmp_path: Path, database_url: str) -> AsyncIterator[Supervised]:
-    """A provider with an account, on both engines."""
-    async with supervised(tmp_path, database_url) as made:
-        yield made
 
 
 async def test_art_8_1_measures_bite_at_the_gate_within_the_call(made: Supervised) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from shared.errors import FailedPrecondition, FilingnetError, Unauthenticated, U
 from shared.identifiers import new_account_id
 from shared.trust.authority import Authority
 from shared.trust.certificate_requests import certificate_request
-from tests.integration.provider_samples import MadeUpNetwork, joined_folder, made_up_network, serving
+from tests.integration.provider_samples import MadeUpNetwork, joined_folder, serving
 from tests.integration.regulators import PROVIDER, ShiftedClock
 from tests.unit.company_authority import CompanyAuthority
 
@@ -29,13 +28,6 @@ Pair = tuple[str, str]
 def company() -> CompanyAuthority:
     """The provider's own CA."""
     return CompanyAuthority(system_clock())
-
-
-@pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """A network whose nodes are away."""
-    async with made_up_network(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

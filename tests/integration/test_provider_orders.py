@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,13 +32,6 @@ from tests.integration.provider_samples import files_with
 WORDS = "样例申诉之言"
 GRANTED, REFUSED = EscalationOutcome.APPEAL_GRANTED, EscalationOutcome.APPEAL_REFUSED
 DONE, IMPOSSIBLE, ACKNOWLEDGED = OrderAnswer.DONE, OrderAnswer.IMPOSSIBLE, OrderAnswer.ACKNOWLEDGED
-
-
-@pytest.fixture
-async def made(tmp_path: Path, database_url: str) -> AsyncIterator[Supervised]:
-    """A provider with an account, on both engines."""
-    async with supervised(tmp_path, database_url) as made:
-        yield made
 
 
 async def appealed(made: Supervised, kind: MeasureKind = SUSPEND) -> StoredMeasure:

@@ -21,16 +21,9 @@ from shared.errors import FailedPrecondition, InvalidInput, NotFound
 from shared.identifiers import new_account_id
 from shared.provisions.directives import OrderAnswer
 from shared.provisions.measure_kinds import Gravity, MeasureKind
-from tests.integration.provider_samples import MadeUpNetwork, joined_folder, made_up_network, serving
+from tests.integration.provider_samples import MadeUpNetwork, joined_folder, serving
 
 ACTOR = "desk-3"
-
-
-@pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """The network."""
-    async with made_up_network(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,6 @@ from tests.integration.provider_samples import (
     database_of,
     files_with,
     joined_folder,
-    made_up_network,
     planted_person,
     serving,
 )
@@ -39,13 +37,6 @@ from tests.integration.regulators import (
     token_for,
 )
 from tests.unit.company_authority import CompanyAuthority
-
-
-@pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """A network whose nodes are away."""
-    async with made_up_network(tmp_path) as made:
-        yield made
 
 
 async def run(*arguments: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from shared.provisions.retention import SCOPES_OF_PROVIDER, Hold, HoldScope, Rec
 from shared.records import erasure
 from shared.records.disposal import UPKEEP, Disposals
 from tests.integration.filing_samples import NOW, PROVIDER
-from tests.integration.oversight_samples import ACTOR, DAY, WARN, Supervised, refusal, supervised
+from tests.integration.oversight_samples import ACTOR, DAY, WARN, Supervised, refusal
 from tests.integration.provider_samples import MadeUpProvider
 from tests.integration.record_samples import (
     disposals_over,
@@ -49,13 +49,6 @@ def disposals_of(provider: MadeUpProvider) -> Disposals:
         SCOPES_OF_PROVIDER,
         provider.clock,
     )
-
-
-@pytest.fixture
-async def made(tmp_path: Path, database_url: str) -> AsyncIterator[Supervised]:
-    """A provider with an account, on both engines."""
-    async with supervised(tmp_path, database_url) as made:
-        yield made
 
 
 async def settled(made: Supervised, statement: str = WORDS) -> tuple[str, str]:

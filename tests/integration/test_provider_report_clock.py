@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-
-import pytest
 
 from provider_node.gated_writes import GatedWrites
 from provider_node.report_clock import LONGEST_WAIT_SECONDS, ReportClock
@@ -21,18 +18,11 @@ from shared.identifiers import new_account_id
 from shared.pb.filingnet.network.v1 import directory_pb2
 from shared.provisions.reports import ReportState
 from tests.integration.filing_samples import PROVIDER
-from tests.integration.oversight_samples import ACTOR, DAY, HOUR, Supervised, refusal, served, supervised
+from tests.integration.oversight_samples import ACTOR, DAY, HOUR, Supervised, refusal, served
 from tests.integration.provider_samples import made_up_network
 
 MOMENT = timedelta(microseconds=1)
 OVERDUE = "report first_answer_overdue 1"
-
-
-@pytest.fixture
-async def made(tmp_path: Path, database_url: str) -> AsyncIterator[Supervised]:
-    """A provider with an account, on both engines."""
-    async with supervised(tmp_path, database_url) as made:
-        yield made
 
 
 async def answered(made: Supervised) -> tuple[str, datetime]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -22,13 +21,6 @@ from tests.integration.provider_samples import files_with, made_up_network, plan
 
 CROCKFORD = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 WORDS = "样例举报之言"
-
-
-@pytest.fixture
-async def made(tmp_path: Path, database_url: str) -> AsyncIterator[Supervised]:
-    """A provider with an account, on both engines."""
-    async with supervised(tmp_path, database_url) as made:
-        yield made
 
 
 def actions(told: ToldReport) -> list[tuple[str, str, str]]:

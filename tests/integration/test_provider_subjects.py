@@ -26,20 +26,12 @@ from tests.integration.provider_samples import (
     MadeUpNetwork,
     MadeUpProvider,
     files_with,
-    made_up_network,
     made_up_provider,
     planted_person,
 )
 
 NOBODY = person(1)
 MISTYPED = replace(NOBODY, id_number=NOBODY.id_number[:17] + ("1" if NOBODY.id_number[17] == "0" else "0"))
-
-
-@pytest.fixture
-async def network(tmp_path: Path) -> AsyncIterator[MadeUpNetwork]:
-    """The network."""
-    async with made_up_network(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ from tests.integration.filing_samples import (
     JURISDICTION,
     NOW,
     PROVIDER,
-    Register,
     as_request,
     made_up_entry,
     made_up_filing,
@@ -58,14 +57,6 @@ from tests.integration.regulators import (
 from tests.integration.test_regulator_intake import Network, until
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-async def office(database_url: str) -> AsyncIterator[LabelOffice]:
-    """An office with an empty register on each engine."""
-    register = await Register.open(database_url)
-    yield LabelOffice(register)
-    await register.database.close()
 
 
 def made_directory(state: int) -> Directory:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +30,6 @@ from tests.integration.case_samples import (
     made_up_appeal,
     made_up_measure,
     made_up_report,
-    provinces,
 )
 from tests.integration.filing_samples import JURISDICTION, NOW, PROVIDER, REGULATOR, as_request
 
@@ -41,13 +38,6 @@ REFUSED, GRANTED = pb.ESCALATION_OUTCOME_APPEAL_REFUSED, pb.ESCALATION_OUTCOME_A
 WARNING = {"ordered_measure": pb.MEASURE_KIND_WARN, "gravity": pb.GRAVITY_ORDINARY, "days": 30}
 NATION = "regulator/100000"
 LONG_AFTER = timedelta(days=30)
-
-
-@pytest.fixture
-async def both(database_url: str, tmp_path: Path) -> AsyncIterator[Provinces]:
-    """A province and a nation."""
-    async with provinces(database_url, tmp_path) as opened:
-        yield opened
 
 
 async def reported(both: Provinces) -> tuple[pb.Escalation, CaseView]:

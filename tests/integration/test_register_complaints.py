@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,18 +17,11 @@ from shared.errors import Conflict, Internal, NotFound
 from shared.identifiers import id_text, new_account_id
 from shared.pb.filingnet.network.v1 import escalation_pb2 as pb
 from shared.provisions.escalations import CaseKind
-from tests.integration.case_samples import REPORT_CODE, Provinces, made_up_answer, made_up_report, provinces
+from tests.integration.case_samples import REPORT_CODE, Provinces, made_up_answer, made_up_report
 from tests.integration.filing_samples import NOW, PROVIDER, REGULATOR
 
 WORDS = "这个公众号发布的消息不真实"
 ITEM = "https://wave.example/items/1"
-
-
-@pytest.fixture
-async def both(database_url: str, tmp_path: Path) -> AsyncIterator[Provinces]:
-    """A province and a nation."""
-    async with provinces(database_url, tmp_path) as opened:
-        yield opened
 
 
 def complaint(account_id: str, report_code: str = "", request_id: str = "") -> NewComplaint:

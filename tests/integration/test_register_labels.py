@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from shared.errors import InvalidInput, NotFound
 from shared.pb.filingnet.network.v1 import filing_pb2
 from shared.provisions.label_decisions import LabelOutcome
 from shared.provisions.label_rights import LabelAction, LabelBasis, LabelScope
-from tests.integration.filing_samples import JURISDICTION, NOW, PROVIDER, Register, made_up_entry, made_up_filing
+from tests.integration.filing_samples import JURISDICTION, NOW, PROVIDER, made_up_entry, made_up_filing
 from tests.integration.label_samples import (
     DAY,
     LICENCE_END,
@@ -30,14 +29,6 @@ from tests.integration.label_samples import (
 )
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def office(database_url: str) -> AsyncIterator[LabelOffice]:
-    """An office with an empty register on each engine."""
-    register = await Register.open(database_url)
-    yield LabelOffice(register)
-    await register.database.close()
 
 
 async def test_art_7_2_a_grant_holds_from_its_statement(office: LabelOffice) -> None:

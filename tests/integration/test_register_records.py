@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,6 @@ WORDS = "这个公众号发布的消息不真实"
 ITEM = "https://wave.example/items/1"
 DESK = "desk-1"
 SEVEN_MONTHS = timedelta(days=215)
-
-
-@pytest.fixture
-async def both(database_url: str, tmp_path: Path) -> AsyncIterator[Provinces]:
-    """A province and a nation."""
-    async with provinces(database_url, tmp_path) as opened:
-        yield opened
 
 
 def disposals_of(both: Provinces) -> Disposals:

@@ -14,6 +14,9 @@ from shared.evidence.rejections import verify_rejection
 from shared.pb.filingnet.network.v1 import evidence_pb2, intake_service_pb2
 from shared.status import DOMAIN, status_of
 
+WORDS = "申诉之言十三亿"
+"""What a person wrote, which no refusal may repeat."""
+
 
 @dataclass(frozen=True)
 class Told:
