@@ -26,7 +26,7 @@ from shared.evidence.whole_logs import VerifiedLog, verify_log
 from shared.pb.filingnet.network.v1 import evidence_pb2, follow_service_pb2, intake_service_pb2
 from shared.provisions.label_rights import LabelAction
 from shared.provisions.policy import Policy, initial_policy
-from shared.provisions.retention import SCOPES_OF_REGULATOR
+from shared.provisions.retention import SCOPES_OF_REGULATOR, RecordClass
 from shared.records.disposal import Disposals
 from tests.integration.filing_samples import JURISDICTION, MIGRATIONS, PROVIDER, REGULATOR, Register, made_up_filing
 from tests.integration.filing_samples import made_up_entry as filing_entry
@@ -38,6 +38,7 @@ WITHDRAW = {"action": "FILING_ACTION_WITHDRAW", "withdrawal_reason": "WITHDRAWAL
 LONG_AFTER = timedelta(days=3 * 366 + 31)
 """Later than the three years after which the first policy lets entries go."""
 
+ALL_CLASSES = [RecordClass.LABEL_ENTRY, RecordClass.ESCALATION_ENTRY, RecordClass.FILING_ENTRY]
 NAME = "将被处置的样例号"
 
 

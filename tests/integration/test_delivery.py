@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
 
-import provider_node
 from regulator_node.intake import Intake
 from shared.channel import RemoteError
 from shared.database import Database, open_database, sqlite_url
 from shared.delivery.outbox import (
-    QueuedEntry,
     destination_statuses,
-    enqueue,
     receipt,
     replay,
     supersede,
     violations_from_json,
 )
 from shared.delivery.retry import Persistence
-from shared.delivery.worker import DeliveryWorker, Route, Submit, Withheld, nothing_withheld
-from shared.errors import FailedPrecondition, InvalidInput, NotFound
+from shared.delivery.worker import Withheld, nothing_withheld
+from shared.errors import InvalidInput, NotFound
 from shared.evidence.forks import Contradiction, proven, verify_fork
 from shared.evidence.hashing import ProofError
 from shared.evidence.receipts import verify_receipt
 from shared.identifiers import new_account_id
 from shared.pb.filingnet.network.v1 import filing_pb2, intake_service_pb2
-from tests.integration.filing_samples import JURISDICTION, NOW, PROVIDER, REGULATOR, Register, made_up_filing
+from tests.integration.delivery_samples import MIGRATIONS, logged, queue, states, unreachable, worker_to
 from tests.integration.filing_samples import MIGRATIONS as REGISTER_MIGRATIONS
-
-MIGRATIONS = Path(provider_node.__file__).parent / "migrations"
+from tests.integration.filing_samples import NOW, REGULATOR, Register, made_up_filing
 
 
 @pytest.fixture
@@ -53,49 +47,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = open_database(database_url, MIGRATIONS)
     yield opened
     await opened.close()
-
-
-def unreachable() -> grpc.aio.AioRpcError:
-    """What gRPC raises when nobody answers."""
-    return grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "")
-
-
-def worker_to(database: Database, register: Register, submit: Submit | None = None, **settings: Any) -> DeliveryWorker:
-    """A worker from the provider to the register."""
-
-    async def direct(
-        request: intake_service_pb2.SubmitEntriesRequest, _: float
-    ) -> intake_service_pb2.SubmitEntriesResponse:
-        return await register.send(request)
-
-    route = Route(REGULATOR, JURISDICTION, PROVIDER, register.provider_key, lambda: register.ring)
-    return DeliveryWorker(database, route, submit or direct, lambda: NOW, **settings)
-
-
-async def queue(database: Database, *filings: filing_pb2.Filing, now: datetime = NOW) -> list[QueuedEntry]:
-    """Queues filings, made at a time."""
-    return await database.write(
-        lambda transaction: enqueue(
-            transaction,
-            destination=REGULATOR,
-            jurisdiction=JURISDICTION,
-            origin=PROVIDER,
-            filings=[(filing.account_id, filing) for filing in filings],
-            now=now,
-        )
-    )
-
-
-async def states(database: Database) -> list[int]:
-    """States of the outbox in order."""
-    rows = await database.read(lambda transaction: transaction.execute("SELECT state FROM outbox ORDER BY sequence"))
-    return [state for (state,) in rows]
-
-
-async def logged(register: Register) -> int:
-    """Entries in the regulator's log."""
-    rows = await register.database.read(lambda transaction: transaction.execute("SELECT COUNT(*) FROM log_entry"))
-    return int(rows[0][0])
 
 
 async def test_delivered_entries_have_receipts(database: Database, register: Register) -> None:
@@ -373,28 +324,6 @@ async def test_no_receipt_before_delivery(database: Database) -> None:
     with pytest.raises(NotFound) as raised:
         await database.read(lambda transaction: receipt(transaction, queued.entry_id))
     assert "RECEIPT_UNKNOWN" == raised.value.reason
-
-
-async def test_lasting_failure_waits_for_the_cap() -> None:
-    """What will not pass by itself, this node suspended say, is tried again at the cap and not sooner."""
-    waits: list[float] = []
-    spoken = asyncio.Event()
-
-    async def on_pause(error: BaseException, attempts: int, seconds: float) -> None:
-        waits.append(seconds)
-        assert attempts == len(waits)
-        spoken.set()
-
-    async def fail() -> None:
-        raise FailedPrecondition("this node is suspended", "NODE_SUSPENDED")
-
-    persistence = Persistence(
-        cap_seconds=7.0, expected=lambda error: True, transient=lambda error: False, on_pause=on_pause
-    )
-    task = asyncio.create_task(persistence.run(fail))
-    await asyncio.wait_for(spoken.wait(), 10)
-    task.cancel()
-    assert [7.0] == waits
 
 
 async def test_a_cosignature_that_overtakes_the_answer_is_no_reason_to_doubt_it(

@@ -13,15 +13,11 @@ from typing import Any
 
 import pytest
 
-from regulator_node.case_queries import CaseFilter
-from regulator_node.conservation import audit_conservation
 from regulator_node.entry_sources import entry_sources
 from regulator_node.follow_servicer import read_region
-from regulator_node.public_servicer import NewComplaint
 from regulator_node.record_sources import record_sources
 from regulator_node.replication import RegionCopy
 from regulator_node.stored_runs import read_receipt
-from shared.clock import micros
 from shared.database import Database, open_database, sqlite_url
 from shared.errors import NotFound
 from shared.evidence.disposals import verify_disposal
@@ -29,13 +25,13 @@ from shared.evidence.hashing import ProofError, UnusableProof
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 from shared.evidence.receipts import verify_receipt
-from shared.identifiers import id_bytes, id_text, new_account_id
-from shared.pb.filingnet.network.v1 import entry_pb2, escalation_pb2, intake_service_pb2
+from shared.identifiers import id_bytes, new_account_id
+from shared.pb.filingnet.network.v1 import entry_pb2, intake_service_pb2
 from shared.provisions.policy import initial_policy
 from shared.provisions.retention import SCOPES_OF_REGULATOR, Hold, HoldScope, RecordClass
 from shared.records.disposal import UPKEEP, Disposals
-from tests.integration.case_samples import provinces
 from tests.integration.entry_disposal_samples import (
+    ALL_CLASSES,
     LONG_AFTER,
     NAME,
     NATION,
@@ -51,7 +47,6 @@ from tests.integration.test_intake_kinds import warning
 
 DESK, ELSEWHERE = "desk-1", "regulator/440000"
 OF_ACCOUNT = ("filing", "label", "measure", "escalation_thread", "label_grant", "account_entry", "directive")
-ALL_CLASSES = [RecordClass.LABEL_ENTRY, RecordClass.ESCALATION_ENTRY, RecordClass.FILING_ENTRY]
 
 
 @pytest.fixture
@@ -354,57 +349,6 @@ async def region(both: Copied, file: Path) -> AsyncIterator[tuple[Database, Regi
     disposals = Disposals(database, ELSEWHERE, key, lambda: both.policies, sources, SCOPES_OF_REGULATOR, clock)
     yield database, RegionCopy(database, lambda: directory, clock), disposals
     await database.close()
-
-
-async def test_art_8_2_a_complainants_words_go_before_what_the_log_says_of_the_case(
-    database_url: str, tmp_path: Path
-) -> None:
-    """Art. 8(2): a case whose words or assignment are kept still keeps its entries; then case and entries go together."""
-    async with provinces(database_url, tmp_path) as both:
-        account = await both.file()
-        new = NewComplaint(new_id(), account, 7, "https://wave.example/items/1", "", "这个公众号发布的消息不真实")
-        await both.office.complaints.submit(new)
-        (case,) = (await both.cases.search(CaseFilter())).cases
-        assigned = await both.office.desk.assign(id_text(case.file.case_id), DESK)
-        await both.decide(assigned, escalation_pb2.ESCALATION_OUTCOME_DISMISSED, "not_verified")
-        await both.register.submit(filing_entry(made_up_filing(account, 2, **WITHDRAW), 2))
-        register, database = both.register, both.register.database
-        await database.write(lambda transaction: transaction.execute("UPDATE log SET cosigned_size = size"))
-        policy, sources = initial_policy(), record_sources(JURISDICTION)
-        longer = [replace(each, amount=48) if each.name == "retention_complaint" else each for each in policy.periods]
-        policies = [(replace(policy, periods=tuple(longer)),), (policy,)]
-        made = []
-        register.now += LONG_AFTER
-        for each in policies:
-            read = partial(lambda known: known, each)
-            disposals = Disposals(
-                database, REGULATOR, register.key, read, sources, SCOPES_OF_REGULATOR, lambda: register.now
-            )
-            made.append([summary.record_class for summary in await disposals.dispose(UPKEEP)])
-        assert [[RecordClass.CASE], [RecordClass.COMPLAINT, *ALL_CLASSES[1:]]] == made
-        for table in ("case_file", "case_event", "case_code", "escalation_decision", "account_entry", "filing"):
-            rows = await database.read(lambda transaction, name=table: transaction.execute(f"SELECT 1 FROM {name}"))  # type: ignore[misc]
-            assert [] == rows, table
-        assert [] == (await audit_conservation(database, micros(register.now))).findings
-
-
-async def test_art_8_2_disposed_bytes_and_names_are_in_no_file(tmp_path: Path) -> None:
-    """Art. 8(2): neither the entry, nor its row, nor what the index of names made of it."""
-    async with copied(sqlite_url(tmp_path / "node.db"), tmp_path) as both:
-        lives = [await both.life() for _ in range(12)]
-        await both.follow()
-        assert NAME.encode() in _files(tmp_path)
-        both.register.now += LONG_AFTER
-        made = await both.disposals.dispose(UPKEEP)
-        assert 12 * 6 == sum(each.records for each in made)
-        left = _files(tmp_path)
-        assert NAME.encode() not in left
-        assert NAME[:2].encode() not in left
-        assert [] == [entry for entries in lives for entry in entries if entry in left or entry[60:100] in left]
-
-
-def _files(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.glob("node.db*"))
 
 
 def _plain(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:

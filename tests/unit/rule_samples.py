@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.clock import micros
 from shared.provisions.account_history import AccountHistory, Measure
+from shared.provisions.escalation_judgement import EscalationContext, EscalationRecord, judge_escalation
 from shared.provisions.labels import (
     Grant,
     LabelAction,
@@ -23,6 +24,7 @@ from shared.provisions.policy import Policy, initial_policy
 from shared.provisions.provider_standing import LicenceSpan, ProviderStanding, ProviderState, licence_span
 from shared.provisions.refusals import Refusal
 from shared.provisions.spans import FOREVER
+from shared.provisions.statements import Thread
 from shared.provisions.subjects import SubjectKind
 from tests.unit.provision_samples import LICENCE, NOW
 
@@ -166,3 +168,9 @@ def stated(held: Measure, action: MeasureAction, **changes: Any) -> MeasureRecor
 def history(*measures: Measure, **changes: Any) -> AccountHistory:
     """The history of an account on file with these measures, with changes."""
     return AccountHistory(**{"measures": measures, **changes})
+
+
+def judged(record: EscalationRecord, past: AccountHistory, thread: Thread | None, **changes: Any) -> Refusal | None:
+    """The answer to a statement on an escalation."""
+    values = {"standing": STANDING, "policies": POLICIES, "now": NOW, "thread": thread, "history": past}
+    return judge_escalation(record, EscalationContext(**{**values, **changes}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,9 +18,9 @@ from shared.mapping.label import label_from_wire
 from shared.pb.filingnet.network.v1 import duty_pb2
 from shared.provisions.account_history import AccountHistory, Order
 from shared.provisions.appeals import AppealRecord
-from shared.provisions.directives import OrderAnswer, OrderAnswerRecord, judge_order_answer, order_after
+from shared.provisions.directives import OrderAnswerRecord
 from shared.provisions.duties import Duty, DutyContext, DutyProfileRecord, judge_duty_profile
-from shared.provisions.escalation_judgement import EscalationContext, EscalationRecord, judge_escalation
+from shared.provisions.escalation_judgement import EscalationRecord
 from shared.provisions.filings import FilingAction, FilingContext, FilingRecord, judge_filing
 from shared.provisions.labels import (
     Approval,
@@ -33,9 +33,8 @@ from shared.provisions.labels import (
     grant_rights,
     judge_label,
 )
-from shared.provisions.measures import Gravity, MeasureAction, MeasureKind, MeasureRecord, measure_after
+from shared.provisions.measures import Gravity, MeasureAction, MeasureKind, MeasureRecord
 from shared.provisions.policy import TERM_LISTS, Policy
-from shared.provisions.refusals import Refusal
 from shared.provisions.reports import ReportRecord, SettlementRecord
 from shared.provisions.spans import FOREVER
 from shared.provisions.statements import Matter, Thread
@@ -67,6 +66,7 @@ from tests.unit.rule_samples import (
     STANDING,
     grant,
     history,
+    judged,
     label,
     label_context,
     measure,
@@ -211,12 +211,6 @@ def later_policies(draw: st.DrawFn) -> Policy:
     )
 
 
-def judged(record: EscalationRecord, past: AccountHistory, thread: Thread | None, **changes: Any) -> Refusal | None:
-    """The answer to a statement on an escalation."""
-    values = {"standing": STANDING, "policies": POLICIES, "now": NOW, "thread": thread, "history": past}
-    return judge_escalation(record, EscalationContext(**{**values, **changes}))
-
-
 @settings(max_examples=400)
 @given(ESCALATIONS, HISTORIES, THREADS)
 def test_art_8_2_what_the_wire_carries_is_judged_alike(
@@ -285,78 +279,6 @@ def test_art_8_2_a_statement_that_waits_is_judged_as_when_it_was_made(
     made = replace(record, created_time=CREATED)
     late = judged(made, past, thread, now=NOW + timedelta(days=days), policies=(POLICY, later))
     assert judged(made, past, thread) == late
-
-
-ANSWERS = st.lists(
-    st.tuples(
-        st.sampled_from(["ack", "done", "impossible", "measure"]), st.integers(0, 2), st.booleans(), st.integers(0, 3)
-    ),
-    max_size=10,
-)
-
-
-@dataclass
-class OrderEnds:
-    """An order as its provider knows it and as its regulator does."""
-
-    provider: AccountHistory
-    regulator: AccountHistory
-    threads: list[Thread | None] = field(default_factory=lambda: [Thread(Matter.REPORT, ACCOUNT, 1)] * 2)
-    taken: list[int] = field(default_factory=list)
-
-    def answer(self, record: OrderAnswerRecord) -> None:
-        """Judges an answer at both ends, which have to agree; folds it into both where it is taken."""
-        pasts = (self.provider, self.regulator)
-        found = [judge_order_answer(record, self.threads[at], past, POLICY) for at, past in enumerate(pasts)]
-        assert found[0] == found[1]
-        if found[0] is None:
-            self.taken.append(record.answer)
-            self.threads = [Thread(Matter.REPORT, ACCOUNT, record.revision)] * 2
-            self.provider, self.regulator = (answered(past, record) for past in pasts)
-
-    def take(self, record: MeasureRecord) -> None:
-        """Takes a measure that carries the order out, where both ends let it."""
-        found = [
-            judged(record, past, None, now=from_micros(record.created_time)) for past in (self.provider, self.regulator)
-        ]
-        assert found[0] == found[1]
-        if found[0] is None:
-            self.provider, self.regulator = (
-                past.with_measure(measure_after(record, None)) for past in (self.provider, self.regulator)
-            )
-
-
-def answered(past: AccountHistory, record: OrderAnswerRecord) -> AccountHistory:
-    """A history after an answer that was taken."""
-    orders = tuple(
-        order_after(record, order) if order.order_entry_id == record.order_entry_id else order for order in past.orders
-    )
-    return replace(past, orders=orders)
-
-
-@settings(max_examples=300)
-@given(ANSWERS, st.booleans())
-def test_art_9_directives_are_answered_alike_and_once(steps: list[tuple[str, int, bool, int]], measured: bool) -> None:
-    """Art. 9: acknowledged once at most, answered once at most, done only when it is, whatever is tried at either end."""
-    order = Order(ORDER, REPORT, MeasureKind.WARN, 7, Gravity.GRAVE, 7) if measured else Order(ORDER, REPORT)
-    ends = OrderEnds(history(orders=(order,)), history(orders=(order,)))
-    names = {"ack": OrderAnswer.ACKNOWLEDGED, "done": OrderAnswer.DONE, "impossible": OrderAnswer.IMPOSSIBLE}
-    for number, (action, skew, known, _) in enumerate(steps):
-        thread = ends.threads[0]
-        assert thread is not None
-        if action == "measure":
-            changes: dict[str, Any] = {"gravity": Gravity.GRAVE, "escalation_id": f"measure-{number}"}
-            ends.take(taken(order_entry_id=ORDER if known else "", **changes))
-            continue
-        answer = names[action]
-        reason = "legal_obstacle" if answer is OrderAnswer.IMPOSSIBLE and known else ""
-        revision = thread.revision + 1 + (skew if not known else 0)
-        ends.answer(OrderAnswerRecord(REPORT, ACCOUNT, revision, CREATED, ORDER, answer, reason, CREATED))
-        assert ends.provider == ends.regulator
-    assert ends.taken.count(OrderAnswer.ACKNOWLEDGED) <= 1
-    assert sum(answer in (OrderAnswer.DONE, OrderAnswer.IMPOSSIBLE) for answer in ends.taken) <= 1
-    if OrderAnswer.DONE in ends.taken and measured:
-        assert ends.regulator.carried_out(ORDER) is not None
 
 
 GRANTS = st.lists(
