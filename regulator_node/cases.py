@@ -7,7 +7,6 @@ officers at once the second is told that the first decided. The nation decides w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Final
@@ -26,11 +25,10 @@ from regulator_node.case_rows import (
     find_case,
 )
 from regulator_node.kept_answers import keep_answer, kept_answer
-from regulator_node.log import RegisterLog
 from regulator_node.own_facts import state_facts
-from regulator_node.verdicts import request_digest
-from shared.clock import Clock, micros
-from shared.database import Database, Transaction
+from regulator_node.verdicts import Desk, request_digest
+from shared.clock import micros
+from shared.database import Transaction
 from shared.egress import findings
 from shared.errors import Conflict, FailedPrecondition, InvalidInput, Violation
 from shared.identifiers import id_bytes, id_text
@@ -78,34 +76,8 @@ class DecidedAnswer:
     log_index: int
 
 
-class CaseDesk:
-    """Assigns and decides the cases of one regulator.
-
-    Args:
-        database: the register.
-        log: this regulator's.
-        policy_at: finds the policy in force at a time.
-        clock: tells the time.
-        feed_regions: whether this is the nation, which feeds the provinces (Art. 3).
-        on_change: called after a decision entered the log, to wake those who follow it.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        log: RegisterLog,
-        policy_at: Callable[[datetime], Policy],
-        clock: Clock,
-        *,
-        feed_regions: bool,
-        on_change: Callable[[], None],
-    ) -> None:
-        self._database = database
-        self._log = log
-        self._policy_at = policy_at
-        self._clock = clock
-        self._feed_regions = feed_regions
-        self._on_change = on_change
+class CaseDesk(Desk):
+    """Assigns and decides the cases of one regulator."""
 
     @property
     def _is_nation(self) -> bool:
@@ -158,7 +130,7 @@ class CaseDesk:
             FailedPrecondition: CASE_ELSEWHERE, or PROVIDER_UNKNOWN.
             InvalidInput: IDENTITY_DATA, and what `directives.judge_decision` says.
         """
-        digest = request_digest(officer, astuple(verdict))
+        digest = request_digest((officer, astuple(verdict)))
         now = self._clock()
         policy = self._policy_at(now)
         found = findings(verdict.note)

@@ -8,7 +8,7 @@ of two officers who decide at once, the second is. What a regulator ended stays 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -16,12 +16,11 @@ from typing import Final
 from google.protobuf.message import Message
 
 from regulator_node.held_labels import HeldGrant, read_held_grants
-from regulator_node.log import RegisterLog
 from regulator_node.register_departures import decided_logs
 from regulator_node.registered_label import etag_of
-from regulator_node.verdicts import VerdictResult, decide_once, request_digest, state_decisions
-from shared.clock import Clock, micros
-from shared.database import Database, Transaction
+from regulator_node.verdicts import Desk, VerdictResult
+from shared.clock import micros
+from shared.database import Transaction
 from shared.egress import findings
 from shared.errors import FailedPrecondition
 from shared.identifiers import id_bytes
@@ -62,34 +61,8 @@ class LabelVerdict:
     etag: str = ""
 
 
-class LabelReview:
-    """Decides on the labels of one regulator's own jurisdiction.
-
-    Args:
-        database: the register.
-        log: this regulator's.
-        policy_at: finds the policy in force at a time.
-        clock: tells the time.
-        feed_regions: whether this is the nation, which feeds the provinces (Art. 3).
-        on_change: called after decisions entered the log, to wake those who follow it.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        log: RegisterLog,
-        policy_at: Callable[[datetime], Policy],
-        clock: Clock,
-        *,
-        feed_regions: bool,
-        on_change: Callable[[], None],
-    ) -> None:
-        self._database = database
-        self._log = log
-        self._policy_at = policy_at
-        self._clock = clock
-        self._feed_regions = feed_regions
-        self._on_change = on_change
+class LabelReview(Desk):
+    """Decides on the labels of one regulator's own jurisdiction."""
 
     async def decide(self, request_id: str, officer: str, verdicts: Sequence[LabelVerdict]) -> list[VerdictResult]:
         """Decides.
@@ -105,20 +78,13 @@ class LabelReview:
         Raises:
             Conflict: REQUEST_ID_REUSED, another request had the id.
         """
-        digest = request_digest(officer, [astuple(verdict) for verdict in verdicts])
-        now = self._clock()
-        policy = self._policy_at(now)
-
-        results = await decide_once(
-            self._database,
-            self._log,
+        asked = (officer, [astuple(verdict) for verdict in verdicts])
+        return await self._decide_each(
             METHOD,
             request_id,
-            digest,
-            lambda transaction: self._decide(transaction, verdicts, policy, now),
+            asked,
+            lambda transaction, policy, now: self._decide(transaction, verdicts, policy, now),
         )
-        self._on_change()
-        return results
 
     def _decide(
         self, transaction: Transaction, verdicts: Sequence[LabelVerdict], policy: Policy, now: datetime
@@ -144,7 +110,7 @@ class LabelReview:
             if refusal is None and current is not None:
                 bodies.append(("label_decision", _decision(verdict, current.statement.account_id, now)))
                 grants[place] = _decided(current, verdict, micros(now))
-        return state_decisions(transaction, self._log, refusals, bodies, now, feed_regions=self._feed_regions)
+        return self._state_decisions(transaction, refusals, bodies, now)
 
 
 def judge(verdict: LabelVerdict, held: HeldGrant | None, policy: Policy, now: int) -> VerdictResult | None:

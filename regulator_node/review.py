@@ -8,19 +8,18 @@ revision: of two officers who decide at once, the second is told what the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
-from regulator_node.log import RegisterLog
 from regulator_node.register import ACCEPTED, RETURNED, WITHDRAWN
 from regulator_node.register_departures import decided_logs, marks
 from regulator_node.registered_filing import etag_of
-from regulator_node.verdicts import VerdictResult, decide_once, request_digest, state_decisions
-from shared.clock import Clock, micros
-from shared.database import Database, Transaction
+from regulator_node.verdicts import Desk, VerdictResult
+from shared.clock import micros
+from shared.database import Transaction
 from shared.egress import findings
 from shared.errors import FailedPrecondition
 from shared.identifiers import id_bytes
@@ -76,34 +75,8 @@ class HeldFiling:
     decided_time: int | None
 
 
-class Review:
-    """Decides on the filings of one regulator's own jurisdiction.
-
-    Args:
-        database: the register.
-        log: this regulator's.
-        policy_at: finds the policy in force at a time.
-        clock: tells the time.
-        feed_regions: whether this is the nation, which feeds the provinces (Art. 3).
-        on_change: called after decisions entered the log, to wake those who follow it.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        log: RegisterLog,
-        policy_at: Callable[[datetime], Policy],
-        clock: Clock,
-        *,
-        feed_regions: bool,
-        on_change: Callable[[], None],
-    ) -> None:
-        self._database = database
-        self._log = log
-        self._policy_at = policy_at
-        self._clock = clock
-        self._feed_regions = feed_regions
-        self._on_change = on_change
+class Review(Desk):
+    """Decides on the filings of one regulator's own jurisdiction."""
 
     async def decide(self, request_id: str, officer: str, verdicts: Sequence[Verdict]) -> list[VerdictResult]:
         """Decides.
@@ -119,20 +92,13 @@ class Review:
         Raises:
             Conflict: REQUEST_ID_REUSED, another request had the id.
         """
-        digest = request_digest(officer, [astuple(verdict) for verdict in verdicts])
-        now = self._clock()
-        policy = self._policy_at(now)
-
-        results = await decide_once(
-            self._database,
-            self._log,
+        asked = (officer, [astuple(verdict) for verdict in verdicts])
+        return await self._decide_each(
             METHOD,
             request_id,
-            digest,
-            lambda transaction: self._decide(transaction, verdicts, policy, now),
+            asked,
+            lambda transaction, policy, now: self._decide(transaction, verdicts, policy, now),
         )
-        self._on_change()
-        return results
 
     def _decide(
         self, transaction: Transaction, verdicts: Sequence[Verdict], policy: Policy, now: datetime
@@ -153,7 +119,7 @@ class Review:
                 decided[account] = HeldFiling(verdict.revision, _STATES[verdict.outcome], micros(now))
         standing = [verdict for verdict, refusal in zip(verdicts, refusals, strict=True) if refusal is None]
         bodies = [("filing_decision", _decision(verdict, now)) for verdict in standing]
-        return state_decisions(transaction, self._log, refusals, bodies, now, feed_regions=self._feed_regions)
+        return self._state_decisions(transaction, refusals, bodies, now)
 
 
 def judge(verdict: Verdict, held: HeldFiling | None, policy: Policy) -> VerdictResult | None:
