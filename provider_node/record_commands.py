@@ -52,15 +52,8 @@ def dispose(
         print_due([each for each in standings if not wanted or each.record_class is wanted], as_json=as_json)
         return
 
-    async def work(node: ProviderClient) -> list[Certificate]:
-        made = await node.dispose_records(wanted, compact=compact, actor=actor)
-        more = made
-        while more:
-            more = await node.dispose_records(wanted, compact=compact, actor=actor)
-            made += more
-        return made
-
-    print_certificates(ask(data, work), as_json=as_json)
+    made = ask(data, lambda node: node.dispose_all_records(wanted, compact=compact, actor=actor))
+    print_certificates(made, as_json=as_json)
 
 
 @records.command(epilog="Example: provider-node records certificates --data wave")

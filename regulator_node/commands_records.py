@@ -61,15 +61,8 @@ def dispose(
         print_due([each for each in standings if not wanted or each.record_class is wanted], as_json=as_json)
         return
 
-    async def work(node: OfficerClient) -> list[Certificate]:
-        made = await node.dispose_records(wanted, compact=compact)
-        more = made
-        while more:
-            more = await node.dispose_records(wanted, compact=compact)
-            made += more
-        return made
-
-    print_certificates(_ask(access, work), as_json=as_json)
+    made = _ask(access, lambda node: node.dispose_all_records(wanted, compact=compact))
+    print_certificates(made, as_json=as_json)
 
 
 @records_app.command(epilog="Example: regulator-node records certificates --data zhejiang")

@@ -103,6 +103,15 @@ class RecordCalls:
         )
         return [_certificate(message) for message in answer.certificates]
 
+    async def dispose_all_records(
+        self, record_class: RecordClass = RecordClass.UNSPECIFIED, *, compact: bool = False, actor: str = ""
+    ) -> list[Certificate]:
+        """Disposes of what is due, call by call, until nothing is; see dispose_records."""
+        made: list[Certificate] = []
+        while more := await self.dispose_records(record_class, compact=compact, actor=actor):
+            made += more
+        return made
+
     async def certificates(self) -> AsyncIterator[Certificate]:
         """Iterates over certificates, newest first."""
         request = self._wire.ListCertificatesRequest(page_size=PAGE_ROWS)
