@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.channel import Peer
-from shared.database import Database, Transaction
+from shared.database import Database
+from shared.delivery.outcomes import newest_head
 from shared.evidence.checkpoints import verify_checkpoint
-from shared.evidence.forks import Contradiction, TreeParts, began_with, parts_needed, size_of
+from shared.evidence.forks import Contradiction, TreeParts, began_with, parts_needed
 from shared.evidence.keyring import KeyRing
 from shared.evidence.names import log_origin, regulator_of
-from shared.pb.filingnet.network.v1 import evidence_pb2
 from shared.range_roots import ask_roots
 
 
@@ -33,7 +33,7 @@ async def compare_heads(database: Database, jurisdiction: str, key_ring: Callabl
         ProofError: what it answered cannot be judged.
         RemoteError: it did not answer.
     """
-    held = await database.read(lambda transaction: _newest_held(transaction, regulator_of(jurisdiction)))
+    held = await database.read(lambda transaction: newest_head(transaction, regulator_of(jurisdiction)))
     if not held:
         return
     shown = (await ask_roots(peer, [])).checkpoint
@@ -49,14 +49,3 @@ async def compare_heads(database: Database, jurisdiction: str, key_ring: Callabl
         parts = TreeParts(tuple(roots[: len(before)]), tuple(roots[len(before) :]))
     if began_with(old.size, new, parts) != old.root:
         raise Contradiction("The regulator's log does not continue what it signed.", held, shown, parts)
-
-
-def _newest_held(transaction: Transaction, regulator: str) -> bytes:
-    rows = transaction.execute("SELECT cosigned_checkpoint FROM destination WHERE name = ?", (regulator,))
-    notes = [bytes(note) for (note,) in rows if note]
-    rows = transaction.execute(
-        "SELECT acknowledgement FROM delivered_run WHERE destination = ? ORDER BY first_index DESC LIMIT 1",
-        (regulator,),
-    )
-    notes += [evidence_pb2.Acknowledgement.FromString(bytes(run)).checkpoint for (run,) in rows]
-    return max(notes, key=size_of, default=b"")

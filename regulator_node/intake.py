@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from regulator_node.admission import admitted
 from regulator_node.disposed_entries import disposed_leaves
 from regulator_node.intake_contexts import BatchJudge
-from regulator_node.log import NewRun, RegisterLog
+from regulator_node.log import NewRun, RegisterLog, log_size
 from regulator_node.prepared_batches import PreparedBatch, PreparedEntry, refusal_of
 from regulator_node.register import apply_entries, apply_openings
 from regulator_node.stored_runs import acknowledgement_of
@@ -115,9 +115,9 @@ class Intake:
         if not judgements or any(judgement.outcome != ACCEPTED for judgement in judgements):
             judgements = judged_by(as_new=False)
         accepted = [place for place, judgement in enumerate(judgements) if judgement.outcome == ACCEPTED]
+        refused = self._refuse(transaction, batch, judgements, context.now)
         first_index, acknowledgement = self._append(transaction, batch, accepted, context.now)
         self._record_position(transaction, batch)
-        refused = self._refuse(transaction, batch, judgements, context.now)
         response = intake_service_pb2.SubmitEntriesResponse()
         if acknowledgement:
             response.acknowledgements.append(acknowledgement)
@@ -241,10 +241,13 @@ class Intake:
     ) -> dict[int, evidence_pb2.SignedRejection]:
         refused = {}
         rows = []
+        # Most batches have none, and need not ask how long the log is.
+        size = None
         for place, judgement in enumerate(judgements):
             if judgement.refusal is not None:
                 prepared, refusal = batch.entries[place], judgement.refusal
-                refused[place] = signed = self._rejection(batch.origin, prepared, refusal, now)
+                size = log_size(transaction, self._log.jurisdiction) if size is None else size
+                refused[place] = signed = self._rejection(batch.origin, prepared, refusal, size, now)
                 key = (self._log.jurisdiction, batch.origin, prepared.entry_id, prepared.leaf_hash)
                 rows.append((*key, judgement.outcome, refusal.reason, signed.SerializeToString(), micros(now)))
         if rows:
@@ -259,7 +262,7 @@ class Intake:
         return refused
 
     def _rejection(
-        self, origin: str, prepared: PreparedEntry, refusal: Refusal, now: datetime
+        self, origin: str, prepared: PreparedEntry, refusal: Refusal, size: int, now: datetime
     ) -> evidence_pb2.SignedRejection:
         rejection = evidence_pb2.Rejection(
             entry_id=prepared.entry_id,
@@ -271,6 +274,7 @@ class Intake:
                 evidence_pb2.FieldViolation(field=violation.field, rule=violation.rule, mend=violation.mend)
                 for violation in refusal.violations[:MAX_VIOLATIONS]
             ],
+            log_size=size,
         )
         rejection.rejected_time.FromDatetime(now)
         return sign_rejection(rejection, self._log.key)

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from shared.errors import Exhausted, Unavailable
 from shared.telemetry import describe_failure
 
 RESTART_SECONDS: Final = 2.0
@@ -55,6 +56,9 @@ async def for_ever(name: str, work: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await work()
+        except (Exhausted, Unavailable) as error:
+            # A full disk, or a database that is away: nothing is wrong with the program, and the reason tells the mend.
+            log.warning("background_work_paused", work=name, reason=f"{error.reason}: {error.message}")
         except Exception as error:  # noqa: BLE001 - a failure is logged and must not end the node's upkeep
             log.warning("background_work_failed", work=name, **describe_failure(error))
         await asyncio.sleep(RESTART_SECONDS)

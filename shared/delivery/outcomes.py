@@ -19,7 +19,7 @@ from shared.delivery.outbox import OutboxState, violations_to_json
 from shared.errors import Violation
 from shared.evidence.acknowledgements import verify_acknowledgement
 from shared.evidence.batches import SignedBatch
-from shared.evidence.forks import beside_cosigned, overlap
+from shared.evidence.forks import beside_cosigned, overlap, size_of
 from shared.evidence.hashing import MAX_TREE_SIZE, ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.rejections import verify_rejection
@@ -47,6 +47,8 @@ class SentBatch:
     accounts: frozenset[str]
     cosigned: int
     """How much of the destination's log was known to be cosigned when the entries were read, before they were sent."""
+    log_size: int
+    """How many entries that log had by the newest of its signatures that was held then."""
 
     @property
     def batch_id(self) -> bytes:
@@ -75,6 +77,18 @@ class Outcome:
     lowest_new: int = MAX_TREE_SIZE
 
 
+def newest_head(transaction: Transaction, destination: str) -> bytes:
+    """Reads the newest head of a destination's log that it signed, in an acknowledgement or cosigned; empty for none."""
+    rows = transaction.execute("SELECT cosigned_checkpoint FROM destination WHERE name = ?", (destination,))
+    notes = [bytes(note) for (note,) in rows if note]
+    rows = transaction.execute(
+        "SELECT acknowledgement FROM delivered_run WHERE destination = ? ORDER BY first_index DESC LIMIT 1",
+        (destination,),
+    )
+    notes += [evidence_pb2.Acknowledgement.FromString(bytes(run)).checkpoint for (run,) in rows]
+    return max(notes, key=size_of, default=b"")
+
+
 def verify_outcome(
     batch: SentBatch,
     response: intake_service_pb2.SubmitEntriesResponse,
@@ -95,7 +109,8 @@ def verify_outcome(
         What became of each entry.
 
     Raises:
-        ProofError: the evidence does not hold; nothing of the answer is to be believed.
+        ProofError: the evidence does not hold, or entries were refused by a register that was put back to an earlier
+            state, which would refuse what follows what it lost; nothing of the answer is to be believed.
     """
     if len(response.results) != len(batch.rows):
         raise ProofError("The regulator answered another number of entries than it was sent.")
@@ -122,6 +137,11 @@ def verify_outcome(
             rejection = verify_rejection(result.rejection, ring.lookup, leaf_hash=leaf)
             if rejection.jurisdiction != jurisdiction:
                 raise ProofError("The rejection is another regulator's.")
+            if rejection.log_size < batch.log_size:
+                raise ProofError(
+                    f"An entry was refused by a log of {rejection.log_size} entries, after it had signed {batch.log_size}:"
+                    " it was put back to an earlier state. The entry stays queued until the log is what it was."
+                )
             outcome.refused.append((position, result.outcome, rejection, result.rejection.SerializeToString()))
     return outcome
 

@@ -32,11 +32,11 @@ from shared.channel import RemoteError, remote_error
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
 from shared.delivery.outbox import ensure_destination
-from shared.delivery.outcomes import Outcome, QueuedRow, SentBatch, record_outcome, verify_outcome
+from shared.delivery.outcomes import Outcome, QueuedRow, SentBatch, newest_head, record_outcome, verify_outcome
 from shared.delivery.retry import CAP_SECONDS, Persistence
 from shared.errors import FilingnetError
 from shared.evidence.batches import sign_batch
-from shared.evidence.forks import Contradiction
+from shared.evidence.forks import Contradiction, size_of
 from shared.evidence.hashing import ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
@@ -151,7 +151,7 @@ class DeliveryWorker:
         )
         self._wake = asyncio.Event()
         self._cursor = 0
-        self._cosigned = 0
+        self._cosigned = self._log_size = 0
         self.recorded = Changes()
 
     def wake(self) -> None:
@@ -224,11 +224,13 @@ class DeliveryWorker:
         signed = await asyncio.to_thread(
             sign_batch, entries, self._route.origin, self._route.jurisdiction, self._route.key
         )
-        return SentBatch(taken, signed, frozenset(row.account_id for row in taken), self._cosigned)
+        return SentBatch(taken, signed, frozenset(row.account_id for row in taken), self._cosigned, self._log_size)
 
     def _read_rows(self, transaction: Transaction) -> list[QueuedRow]:
         sizes = transaction.execute("SELECT final_size FROM destination WHERE name = ?", (self._route.destination,))
         self._cosigned = sizes[0][0] if sizes else 0
+        head = newest_head(transaction, self._route.destination)
+        self._log_size = size_of(head) if head else 0
         # What was queued again meanwhile lies behind the cursor and goes first, in the next round. What is withheld lies
         # there as well, and is passed on purpose.
         passed = self._cursor if self._withheld is None else 0

@@ -388,3 +388,23 @@ async def test_a_log_that_was_put_back_is_not_believed(database: Database, regis
     with pytest.raises(ProofError, match="put back"):
         await worker_to(database, register).drain()
     assert [0] == await states(database)
+
+
+async def test_a_register_that_was_put_back_refuses_nothing_that_is_believed(
+    database: Database, register: Register, tmp_path: Path
+) -> None:
+    """Promise 6: an amendment of an account that the regulator has lost waits, and is taken once the log is what it was.
+
+    Before, the refusal was recorded, and the account stopped until somebody sent it again by hand.
+    """
+    behind = await another_history(register, tmp_path)
+    opened = made_up_filing()
+    await queue(database, opened)
+    await worker_to(database, register).drain()
+    await queue(database, made_up_filing(opened.account_id, revision=2))
+    with pytest.raises(ProofError, match="0 entries, after it had signed 1"):
+        await worker_to(database, behind).drain()
+    assert [1, 0] == await states(database)
+    await worker_to(database, register).drain()
+    assert [1, 1] == await states(database)
+    await behind.database.close()

@@ -81,8 +81,7 @@ class OldDisk:
             return True
         reason = await self._reason(node)
         if not reason:
-            self.broken.append(f"{node.name} was put back to an earlier state, and nobody knows")
-            return False
+            return await self._grown_back(node)
         self.found = 1
         if not await self._told_by_nation(node):
             self.broken.append(f"{node.name} rewrote its log, and the nation says nothing of it")
@@ -91,6 +90,24 @@ class OldDisk:
             return True
         if self._held(self._nation) != self._witnessed:
             self.broken.append(f"the nation took over what {node.name} rewrote")
+        return False
+
+    async def _grown_back(self, node: RegulatorNode) -> bool:
+        """Looks at a log that nobody finds wrong: nothing may be missing, because all that it lost was sent again.
+
+        That is so where no acknowledgement of it had arrived. Its entries may be in other runs than those that the nation
+        copied; then copying stops, and the nation says so.
+        """
+        held = self._held(node)
+        if {index: held.get(index) for index in self._witnessed} != self._witnessed:
+            self.broken.append(f"{node.name} was put back to an earlier state, and nobody knows")
+            return False
+        self.done = 0
+        self._checks.put_back.discard(node.name)
+        if self._held(self._nation) == held:
+            return True
+        if not await self._told_by_nation(node):
+            self.broken.append(f"the nation copies the log of {node.name} no further, and says nothing of it")
         return False
 
     async def _reason(self, node: RegulatorNode) -> str:
