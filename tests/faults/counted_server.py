@@ -30,6 +30,8 @@ class Harm(Enum):
     CUT_AFTER = "cut after the server answered, which nobody hears"
     SERVER_KILLED_BEFORE = "the server process is killed before it is told"
     SERVER_KILLED_AFTER = "the server process is killed after it answered, which nobody hears"
+    ALL_KILLED_BEFORE = "every process of the server is killed before it is told"
+    ALL_KILLED_AFTER = "every process of the server is killed after it answered, which nobody hears"
 
     @property
     def after(self) -> bool:
@@ -43,8 +45,13 @@ class Harm(Enum):
 
     @property
     def kills_server(self) -> bool:
-        """Whether the server process dies."""
+        """Whether the server process of the connection dies, after which the others recover by themselves."""
         return self.name.startswith("SERVER")
+
+    @property
+    def kills_all(self) -> bool:
+        """Whether the whole server dies, and has to be started again."""
+        return self.name.startswith("ALL")
 
 
 class CountedServer:
@@ -59,12 +66,12 @@ class CountedServer:
         self._server = server / SOCKET
         self.folder = folder
         self.said = 0
-        self.happened = False
+        self._happened = False
+        self._harming = threading.Lock()
         self._lock = threading.Lock()
         self._at = 0
         self._harm = Harm.CUT_BEFORE
-        self._kill_client: Callable[[], None] = lambda: None
-        self._kill_server: Callable[[int], None] = lambda _: None
+        self._kill: Callable[[int], None] = lambda _: None
         self._listener = socket.socket(socket.AF_UNIX)
         self._open: list[socket.socket] = [self._listener]
 
@@ -79,19 +86,23 @@ class CountedServer:
             _close(opened)
         (self.folder / SOCKET).unlink()
 
-    def arm(self, at: int, harm: Harm, kill_client: Callable[[], None], kill_server: Callable[[int], None]) -> None:
+    @property
+    def happened(self) -> bool:
+        """Whether it happened; waits for the end of what is happening."""
+        with self._harming:
+            return self._happened
+
+    def arm(self, at: int, harm: Harm, kill: Callable[[int], None]) -> None:
         """Begins to count.
 
         Args:
             at: at which message something happens; 0 for never.
             harm: what.
-            kill_client: kills the process.
-            kill_server: kills a server process by its number.
+            kill: kills whoever dies of it; takes the number of the connection's server process, 0 where it is not known.
         """
         with self._lock:
-            self.said, self.happened = 0, False
-            self._at, self._harm = at, harm
-            self._kill_client, self._kill_server = kill_client, kill_server
+            self.said, self._happened = 0, False
+            self._at, self._harm, self._kill = at, harm, kill
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -125,11 +136,9 @@ class CountedServer:
             return self.said == self._at
 
     def _do_harm(self, connection: _Connection) -> None:
-        self.happened = True
-        if self._harm.kills_client:
-            self._kill_client()
-        if self._harm.kills_server and connection.server_process:
-            self._kill_server(connection.server_process)
+        with self._harming:
+            self._happened = True
+            self._kill(connection.server_process)
 
 
 class _Connection:

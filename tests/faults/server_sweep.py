@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import shutil
 import signal
-import time
-from collections.abc import Iterator
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import psutil
 import psycopg
 
-from tests.faults.counted_server import CountedServer, Harm
+from tests.faults.counted_server import SOCKET, CountedServer, Harm
 from tests.faults.sweep import Process, close, heard, judge, lay, take, work
 from tests.faults.write_paths import Answer, WritePath
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 _NUMBERS: Final = itertools.count(1)
 RECOVERY_SECONDS: Final = 60.0
+_READY: Final = b"database system is ready to accept connections"
 
 
 @dataclass
@@ -77,13 +82,17 @@ class ServerSweep:
 
     def _run(self, at: int, harm: Harm) -> tuple[ServerRun, int]:
         run = ServerRun(at, harm)
+        recovery = _Recovery(self._server)
         with self._copied() as (folder, databases), CountedServer(folder / "s", self._server.pgdata) as counted:
             process = Process(work, self._on(databases, counted.folder), folder)
             heard(process, "ready")
-            counted.arm(at, harm, process.kill, _kill)
+            counted.arm(at, harm, partial(_kill, harm, process, recovery))
             try:
                 run.acknowledged, run.refusals = take(process)
                 if counted.happened:
+                    recovery.wait()
+                    process.tell(run.acknowledged)
+                    run.lost = heard(process, "lost")[1]
                     self._take_again(process, run)
                 close(process)
             except EOFError as death:
@@ -91,15 +100,15 @@ class ServerSweep:
             code = process.end()
             assert code in (0, -signal.SIGKILL), code
             run.happened = counted.happened
-            self._wait_for_server()
+            recovery.wait()
             judging = Process(judge, self._on(databases), folder, run.acknowledged)
-            _, run.lost, run.twice = heard(judging, "judged")
+            _, lost, run.twice = heard(judging, "judged")
+            run.lost += lost
             assert judging.end() == 0
             return run, counted.said
 
     def _take_again(self, process: Process, run: ServerRun) -> None:
         """Once the server is there, the same process does all that it was asked for, without being told to."""
-        self._wait_for_server()
         again, refused = take(process)
         assert not refused, f"refused although the server is there: {refused}"
         for step, answer in run.acknowledged.items():
@@ -131,17 +140,68 @@ class ServerSweep:
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def _wait_for_server(self) -> None:
-        """Waits until the server has recovered from the death of a process of its own; it tells of that to nobody."""
-        until = time.monotonic() + RECOVERY_SECONDS
-        while True:
-            try:
-                return self._administer("SELECT 1")
-            except psycopg.OperationalError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
+
+class _Recovery:
+    """Harms a server and waits until it is there again.
+
+    Args:
+        server: the server.
+    """
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._wait: Callable[[], object] | None = None
+
+    def kill_one(self, process: int) -> None:
+        """Kills one process of the server; the rest of it recovers by itself."""
+        self._wait = partial(self._wait_for_word, self._server.log.stat().st_size)
+        os.kill(process, signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """Kills every process of the server, its first one first, so that it starts no other; and sees them gone."""
+        first = psutil.Process(self._server.get_pid())
+        processes = [first, *first.children(recursive=True)]
+        self._wait = self._server.start
+        ends = {os.pidfd_open(process.pid): process for process in processes}
+        for process in processes:
+            process.kill()
+        poll = select.poll()
+        for end in ends:
+            poll.register(end, select.POLLIN)
+        while ends:
+            ended = poll.poll(RECOVERY_SECONDS * 1000)
+            assert ended, f"killed, and alive: {list(ends.values())}"
+            for end, _ in ended:
+                poll.unregister(end)
+                os.close(end)
+                del ends[end]
+        # They say whose the folder is; until somebody reaps the first process, it would be taken for one that runs.
+        for name in ("postmaster.pid", f"{SOCKET}.lock"):
+            (self._server.pgdata / name).unlink()
+
+    def wait(self) -> None:
+        """Waits until it is there; at once where nothing of it was killed since."""
+        if self._wait is not None:
+            self._wait()
+            self._wait = None
+
+    def _wait_for_word(self, start: int) -> None:
+        """Follows the server's log from a place: of its recovery it tells nobody else."""
+        command = ["tail", "--follow", f"--bytes=+{start + 1}", str(self._server.log)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as tail:
+            late = threading.Timer(RECOVERY_SECONDS, tail.kill)
+            late.start()
+            assert tail.stdout is not None
+            recovered = any(_READY in line for line in tail.stdout)
+            late.cancel()
+            tail.kill()
+        assert recovered, "the server did not recover"
 
 
-def _kill(process: int) -> None:
-    os.kill(process, signal.SIGKILL)
+def _kill(harm: Harm, process: Process, recovery: _Recovery, server_process: int) -> None:
+    if harm.kills_client:
+        process.kill()
+    elif harm.kills_all:
+        recovery.kill_all()
+    elif harm.kills_server and server_process:
+        recovery.kill_one(server_process)

@@ -26,7 +26,10 @@ from tests.faults.write_paths import Answer, Opened, WritePath
 LONGEST_SECONDS: Final = 60.0
 """What a process may take to say its next word; it is found hanging then, as a worker is whose thread died."""
 
-_PRELOADED: Final = ("pytest", "tests.faults.sweep", "tests.faults.provider_paths", "tests.faults.regulator_paths")
+_PRELOADED: Final = (
+    *("pytest", "tests.faults.sweep"),
+    *("tests.faults.provider_paths", "tests.faults.regulator_paths", "tests.faults.disposal_paths"),
+)
 Worker = Callable[..., Awaitable[None]]
 """Runs in a process: takes its pipe, a path and a folder."""
 
@@ -55,8 +58,8 @@ class Process:
         self._process.start()
         theirs.close()
 
-    def tell(self, word: str) -> None:
-        """Tells it to go on."""
+    def tell(self, word: str | dict[str, Answer]) -> None:
+        """Tells it to go on, or asks it what of the acknowledged is lost."""
         self._pipe.send(word)
 
     def hear(self) -> tuple[Any, ...] | None:
@@ -103,11 +106,14 @@ async def lay(pipe: Connection, path: WritePath, folder: Path) -> None:
 
 
 async def work(pipe: Connection, path: WritePath, folder: Path) -> None:
-    """Opens a path, takes its steps and tells of each; takes them again where it is asked to, and closes."""
+    """Opens a path, takes its steps and tells of each; takes them again or says what is lost where asked to, and closes."""
     async with AsyncExitStack() as stack:
         opened = await stack.enter_async_context(path.opened(folder))
         pipe.send(("ready", dict(opened.threads)))
         while (word := await asyncio.to_thread(pipe.recv)) != "close":
+            if isinstance(word, dict):
+                pipe.send(("lost", await opened.lost(word)))
+                continue
             assert word == "go"
             await _take_steps(pipe, opened)
             pipe.send(("rested",))

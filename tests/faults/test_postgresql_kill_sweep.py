@@ -1,4 +1,4 @@
-"""Every write path on PostgreSQL, with the node, its connection or the server's process killed at every message.
+"""Every write path on PostgreSQL, killed at every message: the node, its connection, a server process, or all of them.
 
 A connection that is lost after the server was told to commit leaves the node without knowing whether it did: what it is
 asked again has one effect all the same.
@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import running_server
 from tests.faults.counted_server import Harm
+from tests.faults.disposal_paths import Disposing
 from tests.faults.provider_paths import Deleting, Filing, Registering
 from tests.faults.regulator_paths import Deciding, Publishing, Replicating
 from tests.faults.server_sweep import ServerSweep
@@ -37,6 +38,7 @@ PATHS: Final[tuple[WritePath, ...]] = (
     Deciding(),
     Replicating(),
     Publishing(),
+    Disposing(),
 )
 EVERY: Final = {
     Harm.CLIENT_KILLED_AFTER: 1,
@@ -45,9 +47,11 @@ EVERY: Final = {
     Harm.CUT_BEFORE: 4,
     Harm.SERVER_KILLED_BEFORE: 12,
     Harm.SERVER_KILLED_AFTER: 12,
+    Harm.ALL_KILLED_BEFORE: 24,
+    Harm.ALL_KILLED_AFTER: 12,
 }
 """At every so-many-th message. What dies before a message leaves what it leaves after the last one; and the server
-recovers as a whole whenever a process of it dies, which takes long."""
+recovers as a whole whenever a process of it dies, which takes long, as does starting it."""
 
 TOLD: Final = frozenset({"STORAGE_AWAY"})
 
@@ -76,7 +80,7 @@ def chosen(sweep: ServerSweep, messages: int, *, full_size: bool) -> list[tuple[
     """The points and what happens there: all of them, or two, of which one is an answer to nobody."""
     if full_size:
         return [(at, harm) for harm, every in EVERY.items() for at in range(1, messages + 1, every)]
-    draw = random.Random(f"{SEED} {sweep.name}")
+    draw = random.Random(f"{SEED}/{sweep.name}")
     harms = [Harm.CUT_AFTER, draw.choice([harm for harm in Harm if harm is not Harm.CUT_AFTER])]
     return [(1 + int(messages * draw.random()), harm) for harm in harms]
 
@@ -97,8 +101,9 @@ def test_a_kill_at_any_message_loses_nothing_and_doubles_nothing(
         f"PostgreSQL, killed or cut at a message: {sweep.name}",
         messages=messages,
         kills=sum(run.harm.kills_client for run in happened),
-        connections_lost=sum(not run.harm.kills_client and not run.harm.kills_server for run in happened),
-        server_killed=sum(run.harm.kills_server for run in happened),
+        connections_lost=sum(run.harm in (Harm.CUT_BEFORE, Harm.CUT_AFTER) for run in happened),
+        server_process_killed=sum(run.harm.kills_server for run in happened),
+        server_killed=sum(run.harm.kills_all for run in happened),
         unheard_answers=sum(run.harm.after for run in happened),
         refused=len(refusals),
         acknowledged=sum(len(run.acknowledged) for run in happened),

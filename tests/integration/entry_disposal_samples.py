@@ -45,10 +45,10 @@ NAME = "将被处置的样例号"
 class Copied:
     """The province with what ends in it, and the nation's copy of its log."""
 
-    def __init__(self, register: Register, nation: Database) -> None:
+    def __init__(self, register: Register, nation: Database, nation_key: SigningKey | None = None) -> None:
         self.register, self.nation = register, nation
         self.office = LabelOffice(register)
-        self.nation_key = SigningKey.generate()
+        self.nation_key = nation_key or SigningKey.generate()
         self.policies: tuple[Policy, ...] = (initial_policy(),)
         clock = lambda: register.now  # noqa: E731
         self.review = Review(
@@ -86,11 +86,11 @@ class Copied:
         assert [""] * len(entries) == self.office.reasons(response)
         return response
 
-    async def life(self, account: str = "", *, withdrawn: bool = True) -> list[bytes]:
+    async def life(self, account: str = "", *, withdrawn: bool = True, name: str = NAME) -> list[bytes]:
         """An account filed, accepted, renamed, labelled, warned, and withdrawn; returns the provider's entries."""
         account, grant = account or new_id(), new_id()
         opening = [
-            filing_entry(made_up_filing(account, display_name=NAME)),
+            filing_entry(made_up_filing(account, display_name=name)),
             body_entry("label_grant", made_up_grant(account, grant), sequence=2),
             body_entry("escalation", warning(account), sequence=3),
         ]
@@ -100,7 +100,7 @@ class Copied:
         revoked = made_up_grant(account, grant, 2, action=LabelAction.REVOKE, reason="owner_request")
         rest = [body_entry("label_grant", revoked, self.register.now, 4)]
         if withdrawn:
-            rest.append(filing_entry(made_up_filing(account, 2, display_name=NAME, **WITHDRAW), 5))
+            rest.append(filing_entry(made_up_filing(account, 2, display_name=name, **WITHDRAW), 5))
         for entry in rest:
             await self.submit(entry)
         return [*opening, *rest]
