@@ -14,17 +14,23 @@ import os
 import stat
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from provider_node.joining import join_provider
 from provider_node.master_key import add_master_key_version
 from provider_node.settings import ProviderSettings
+from regulator_node.export_files import ExportForm, write_export
 from regulator_node.founding import found_nation, join_province
 from regulator_node.log_files import write_log
 from regulator_node.secret_files import write_secret
+from shared.alarms import LOG_FORKED, LOG_NOT_PROVEN, Alarms
 from shared.client.log_calls import LogPage
+from shared.errors import Unavailable
+from shared.pb.filingnet.network.v1 import evidence_pb2
 from shared.trust.tokens import parse_token
 from tests.integration.regulators import (
     PROVIDER,
@@ -36,6 +42,7 @@ from tests.integration.regulators import (
     serving,
     token_for,
 )
+from tests.integration.test_register_export import Source
 
 _JUDGED_ELSEWHERE: Final = (".db", ".db-wal", ".db-shm", ".db-journal", "lock")
 """SQLite's files, which it syncs itself, and the file that only a lock is on."""
@@ -104,13 +111,43 @@ async def make_everything(root: Path, record: SyncRecord) -> None:
             await _make_provider(root, nation, record)
     write_secret(root / "officer.token", "made up\n")
     record.check("write_secret")
-    await write_log(_no_pages, root / "exported.log", "330000")
-    record.check("write_log")
+    _raise_alarms(Alarms(root / "alarmed"), record)
+    await _export(root, record)
 
 
-async def _no_pages(_: int) -> AsyncIterator[LogPage]:
-    for page in tuple[LogPage]():
-        yield page
+def _raise_alarms(alarms: Alarms, record: SyncRecord) -> None:
+    """Raises alarms, one of which a proof joins later, and closes them."""
+    alarms.raise_alarm(LOG_NOT_PROVEN, "330000", "made up")
+    record.check("raise_alarm")
+    alarms.raise_alarm(LOG_FORKED, "330000", "made up", b"heads")
+    record.check("raise_alarm with heads")
+    alarms.raise_alarm(LOG_FORKED, "330000", "made up, and proven", b"a proof of a fork", proven=True)
+    record.check("raise_alarm with a proof")
+    for alarm in alarms.open():
+        alarms.close(alarm.name)
+        record.check("close an alarm")
+
+
+async def _export(root: Path, record: SyncRecord) -> None:
+    """Exports a log, which is continued, and filings in each form, which are interrupted first."""
+    for size in (1, 3):
+        await write_log(partial(_runs, size), root / "exported.log", "330000")
+        record.check(f"write_log to {size}")
+    for form in ExportForm:
+        source = Source(60, fail_before=(40,))
+        target = root / f"exported.{form}"
+        with suppress(Unavailable):
+            await write_export(source.pages, target, form, export="all", settle_rows=20)
+        record.check(f"write_export as {form}, interrupted")
+        await write_export(source.pages, target, form, export="all", settle_rows=20)
+        record.check(f"write_export as {form}")
+    assert not source.fail_before
+
+
+async def _runs(size: int, start: int) -> AsyncIterator[LogPage]:
+    for index in range(start, size):
+        run = evidence_pb2.Run(jurisdiction="330000", first_index=index, entries=[b"made up"])
+        yield LogPage([run], size)
 
 
 async def _make_provider(root: Path, nation: Running, record: SyncRecord) -> None:

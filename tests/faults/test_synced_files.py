@@ -11,7 +11,7 @@ from tests.tried import Tried
 
 
 def test_no_file_of_a_node_hangs_on_the_power(tmp_path: Path, tried: Tried) -> None:
-    """Promise 1: bytes and names of all that init, key rotation and exports make are synced when the call returns."""
+    """Promise 1: bytes and names of all that init, key rotation, alarms and exports make are synced when the call returns."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.synced_files", str(tmp_path)], capture_output=True, text=True, check=True
     )
