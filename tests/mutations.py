@@ -79,7 +79,7 @@ def _places(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
 
     def walk(node: ast.AST, scope: str) -> Iterator[tuple[ast.AST, str]]:
         for field, value in ast.iter_fields(node):
-            if field in ("annotation", "returns", "decorator_list", "type_comment"):
+            if field in ("annotation", "returns", "decorator_list", "bases", "type_comment"):
                 continue
             for child in value if isinstance(value, list) else [value]:
                 if not isinstance(child, ast.AST) or _is_docstring(node, child):

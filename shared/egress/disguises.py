@@ -46,11 +46,12 @@ MAX_ROUNDS: Final = 4
 """How many times a text may be encoded on top of an encoding."""
 
 # Each kind of digit has its own ten private characters until the seams are known.
-_KINDS: Final = (0xE000, 0xE010, 0xE020)
-_OTHER_SCRIPT, _HAN, _ENCLOSED = _KINDS
-_UNKIND: Final = {kind + value: str(value) for kind in _KINDS for value in range(10)}
-_ANY_KIND: Final = "".join(map(chr, _UNKIND))
-_RUNS: Final = "|".join(["[0-9]++"] + [f"[{chr(kind)}-{chr(kind + 9)}]++" for kind in _KINDS])
+_OTHER_SCRIPT: Final = "\ue000\ue001\ue002\ue003\ue004\ue005\ue006\ue007\ue008\ue009"
+_HAN: Final = "\ue010\ue011\ue012\ue013\ue014\ue015\ue016\ue017\ue018\ue019"
+_ENCLOSED: Final = "\ue020\ue021\ue022\ue023\ue024\ue025\ue026\ue027\ue028\ue029"
+_ANY_KIND: Final = _OTHER_SCRIPT + _HAN + _ENCLOSED
+_UNKIND: Final = str.maketrans(_ANY_KIND, "0123456789" * 3)
+_RUNS: Final = "|".join(f"[{digits}]++" for digits in ("0-9", _OTHER_SCRIPT, _HAN, _ENCLOSED))
 _BEFORE_SEAM: Final = re.compile(f"({_RUNS})(?=[0-9{_ANY_KIND}])")
 _HAS_KIND: Final = re.compile(f"[{_ANY_KIND}]")
 
@@ -81,7 +82,6 @@ _LOOKALIKES: Final = {
     "-": "~\u00af\u02c9\u02d7\u203e\u2043\u2212\u2500\u2501\u2504\u2505\u2508\u2509\u254c\u254d\u2574\u2576\u30fc➖",
     ".": ".·•‧∙⋅・。․",
     "/": "/\\⁄∕⧵⧸",
-    "_": "_",
     " ": "\u2800",
     "'": "'‘’ʼ`´",
     "": "\u115f\u1160\u3164\uffa0\ufffc",
@@ -89,10 +89,10 @@ _LOOKALIKES: Final = {
 }
 _EXPLICIT: Final[dict[int, str]] = (
     {ord(character): meant for meant, characters in _LOOKALIKES.items() for character in characters}
-    | {ord(character): chr(_HAN + value) for character, value in HAN_DIGITS.items()}
-    | {zero + value: chr(_OTHER_SCRIPT + value) for zero in _NEWER_ZEROS for value in range(10)}
+    | {ord(character): _HAN[value] for character, value in HAN_DIGITS.items()}
+    | {zero + value: _OTHER_SCRIPT[value] for zero in _NEWER_ZEROS for value in range(10)}
     | {first + place: chr(ord("A") + place) for first in _FRAMED_ALPHABETS for place in range(26)}
-    | {0x1F51F: chr(_ENCLOSED + 1) + chr(_ENCLOSED)}  # keycap ten
+    | {0x1F51F: _ENCLOSED[1] + _ENCLOSED[0]}  # keycap ten
 )
 # O for 0 and I or l for 1 count only in a word that is otherwise digits, seven at least.
 _WITH_LETTERS: Final = re.compile(
@@ -154,9 +154,7 @@ def _decoded(text: str, encoding: str) -> str:
         text = _ESCAPE.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), text)
         # Escapes of UTF-16 come in pairs.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if "%" in text:
-        text = unquote(text, encoding)
-    return html.unescape(text) if "&" in text else text
+    return html.unescape(unquote(text, encoding))
 
 
 def _meaning(character: str) -> str:
@@ -169,7 +167,7 @@ def _meaning(character: str) -> str:
     value = unicodedata.numeric(character, -1.0)
     if 0 <= value < 100 and value.is_integer():
         kind = _OTHER_SCRIPT if category == "Nd" else _ENCLOSED
-        return "".join(chr(kind + int(digit)) for digit in str(int(value)))
+        return "".join(kind[int(digit)] for digit in str(int(value)))
     decomposed = unicodedata.normalize("NFKD", character)
     if decomposed != character:
         return "".join(_meaning(part) for part in decomposed)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from shared.egress.disguises import HAN_DIGITS, MAX_ROUNDS, EncodedTooOften, folded, readings
@@ -38,11 +37,9 @@ _MENDS: Final = {
 }
 _FINDINGS: Final = {rule: Finding(rule, mend) for rule, mend in _MENDS.items()}
 
-# What is known to hide no digit is passed over quickly; any other character is looked at closely. The ideographs stand
-# in spans between the Chinese digits.
+# What is known to hide no digit is passed over quickly; any other character is looked at closely.
 _DIGITS: Final = "0-9" + "".join(HAN_DIGITS)
-_BOUNDS: Final = [0x4DFF, *sorted(ord(digit) for digit in HAN_DIGITS if "一" <= digit <= "鿿"), 0xA000]
-_IDEOGRAPHS: Final = "".join(f"{chr(low + 1)}-{chr(high - 1)}" for low, high in pairwise(_BOUNDS) if high - low > 1)
+_IDEOGRAPHS: Final = "".join(each for each in map(chr, range(ord("丁"), 0xA000)) if not folded(each).isdigit())
 _PLAIN: Final = rf"[\t\n\r -$'-/:-\[\]-~À-ÖØ-öø-ÿ、。《》「」『』【】（）“”‘’！？：；，·—…ぁ-ゖァ-ヺ{_IDEOGRAPHS}]"
 _CLEAN: Final = re.compile(rf"(?:{_PLAIN}*+[{_DIGITS}]){{0,{FEWEST_DIGITS - 1}}}+{_PLAIN}*+")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")

@@ -20,8 +20,8 @@ _HEX_START: Final = r"(?<![0-9A-Za-z])(?=(?:[-0-9]*[A-Fa-f]){3})"  # three lette
 _KNOWN: Final = (
     # A UUID of RFC 9562.
     rf"{_HEX_START}(?i:[0-9a-f]{{8}}-[0-9a-f]{{4}}-[1-8][0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}})(?![0-9A-Za-z])",
-    # A digest, by its bits.
-    *(rf"{_HEX_START}(?i:[0-9a-f]){{{bits // 4}}}(?![0-9A-Za-z])" for bits in (128, 160, 224, 256, 384, 512)),
+    # A digest of 128, 160, 224, 256, 384 or 512 bits, by its digits.
+    *(rf"{_HEX_START}(?i:[0-9a-f]){{{digits}}}(?![0-9A-Za-z])" for digits in (32, 40, 56, 64, 96, 128)),
     # An IPv4 address, without leading zeros.
     rf"(?<![A-Za-z])(?<![0-9][-./_]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?[0-9])",
     # A date with both zeros.
@@ -35,8 +35,10 @@ _KNOWN: Final = (
     # Two prices or more.
     rf"(?<![0-9][-./_]){_PRICE}(?:[- /]{{1,3}}{_PRICE})+(?!\.?[0-9])",
 )
-# A hotline: 400 or 800 and seven digits. It alone may follow a seam: 统一400.
-_HOTLINE: Final = r"(?<![0-9][- ./_])[48]00[- ]?(?:[0-9]{3}[- ]?[0-9]{4}|[0-9]{4}[- ]?[0-9]{3})(?![- ./_]?[0-9])"
+# A hotline: 400 or 800 and seven digits. It alone may follow a seam: 统一400. Behind an H or an M it may be a permit.
+_HOTLINE: Final = (
+    r"(?<![0-9HMhm][- ./_])(?<![HMhm])[48]00[- ]?(?:[0-9]{3}[- ]?[0-9]{4}|[0-9]{4}[- ]?[0-9]{3})(?![- ./_]?[0-9])"
+)
 _HARMLESS: Final = re.compile(rf"(?<![0-9])(?=[0-9A-Fa-f])(?:(?<!{SEAM})(?:{'|'.join(_KNOWN)})|{_HOTLINE})(?!{SEAM})")
 _CREDIT_CODE: Final = re.compile("(?<![0-9])(?=([1-9ANY][1-9][0-9]{6}[0-9A-HJ-NPQRTUWXY]{10})(?![0-9]))")
 

@@ -138,13 +138,15 @@ def _plan(descriptor: Descriptor) -> _Plan:
 
 
 def _holds_texts(descriptor: Descriptor | None, above: frozenset[str] = frozenset()) -> bool:
-    if descriptor is None or descriptor.full_name in above:
-        return False
-    inside = above | {descriptor.full_name}
-    return any(
-        (field.type == FieldDescriptor.TYPE_STRING and not _has_grammar(field))
-        or _holds_texts(field.message_type, inside)
-        for field in descriptor.fields
+    # A message within itself adds nothing to what it holds.
+    return (
+        descriptor is not None
+        and descriptor.full_name not in above
+        and any(
+            (field.type == FieldDescriptor.TYPE_STRING and not _has_grammar(field))
+            or _holds_texts(field.message_type, above | {descriptor.full_name})
+            for field in descriptor.fields
+        )
     )
 
 

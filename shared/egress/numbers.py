@@ -26,7 +26,8 @@ from shared.provisions.identity_numbers import is_id_number
 from shared.provisions.regions import NATION, PROVINCES
 
 _MARK: Final = rf"[- ./_{SEAM}{APART}']"
-_CHAIN: Final = re.compile(rf"[0-9](?:{_MARK}{{0,5}}+[0-9Xx])++")
+# Eleven characters at least, which is the shortest number that is looked for.
+_CHAIN: Final = re.compile(rf"[0-9](?:{_MARK}{{0,5}}+[0-9Xx]){{10,}}+")
 _GROUP: Final = re.compile(rf"([0-9]+|[Xx])({_MARK}*)")
 _JOINED: Final = re.compile(rf"{JOIN}*")
 
@@ -53,36 +54,36 @@ def holds_identity_number(plain: str) -> bool:
     """Tells whether a folded text holds an identity number of 18 characters (GB 11643)."""
     return any(
         _ID_SHAPE.fullmatch(candidate) is not None and is_id_number(candidate)
-        for chain in _chains(plain, _ID_LENGTH)
+        for chain in _chains(plain)
         for candidate in _id_candidates(chain)
     )
 
 
 def holds_old_identity_number(masked: str) -> bool:
     """Tells whether a text without its harmless numbers holds an identity number of 15 digits."""
-    return any(_holds_joined(_OLD_ID, chain) for chain in _chains(masked, 15))
+    return any(_holds_joined(_OLD_ID, chain) for chain in _chains(masked))
 
 
 def holds_mobile_number(masked: str) -> bool:
     """Tells whether a text without its harmless numbers holds a mainland mobile number."""
-    return any(_holds_joined(_MOBILE, chain) for chain in _chains(masked, 11))
+    return any(_holds_joined(_MOBILE, chain) for chain in _chains(masked))
 
 
-def _chains(plain: str, shortest: int) -> Iterator[_Chain]:
+def _chains(plain: str) -> Iterator[_Chain]:
     for found in _CHAIN.finditer(plain):
-        if found.end() - found.start() >= shortest:
-            groups = _GROUP.findall(found[0])
-            bounds = list(accumulate((len(group) for group, _ in groups), initial=0))
-            yield _Chain("".join(group for group, _ in groups), bounds, [marks for _, marks in groups])
+        groups = _GROUP.findall(found[0])
+        bounds = list(accumulate((len(group) for group, _ in groups), initial=0))
+        yield _Chain("".join(group for group, _ in groups), bounds, [marks for _, marks in groups])
 
 
 def _id_candidates(chain: _Chain) -> Iterator[str]:
     """Yields every row of whole groups of 18 characters, and both ends of longer groups, with the X that may follow."""
     characters, bounds = chain.characters, frozenset(chain.bounds)
     for start, end in pairwise(chain.bounds):
-        if start + _ID_LENGTH in bounds or start + _ID_LENGTH <= end:
+        if start + _ID_LENGTH in bounds:
             yield characters[start : start + _ID_LENGTH]
         if end - start > _ID_LENGTH:
+            yield characters[start : start + _ID_LENGTH]
             yield characters[end - _ID_LENGTH : end]
         if end - start >= _ID_LENGTH and characters[end : end + 1] in {"X", "x"}:
             yield characters[end - _ID_LENGTH + 1 : end + 1]
@@ -90,12 +91,11 @@ def _id_candidates(chain: _Chain) -> Iterator[str]:
 
 def _holds_joined(number: re.Pattern[str], chain: _Chain) -> bool:
     places = {bound: place for place, bound in enumerate(chain.bounds)}
-    for first, start in enumerate(chain.bounds):
-        found = number.match(chain.characters, start)
-        last = places.get(found.end()) if found is not None else None
-        if last is not None and _is_joined(chain, first, last):
-            return True
-    return False
+    found = ((first, number.match(chain.characters, start)) for start, first in places.items())
+    return any(
+        match is not None and match.end() in places and _is_joined(chain, first, places[match.end()])
+        for first, match in found
+    )
 
 
 def _is_joined(chain: _Chain, first: int, last: int) -> bool:

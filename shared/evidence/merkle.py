@@ -116,7 +116,7 @@ def verify_consistency(old_size: int, new_size: int, proof: Sequence[bytes], old
     if not proof:
         raise ProofError("The consistency proof is empty.")
     # Up to the largest perfect subtree that ends where the older tree ends.
-    height = (old_size & -old_size).bit_length() - 1
+    height = (old_size ^ (old_size - 1)).bit_length() - 1
     position, last = (old_size - 1) >> height, (new_size - 1) >> height
     old_computed = new_computed = nodes[0]
     for node in nodes[1:]:

@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import pytest
-from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 from shared.egress import check_message
 from shared.errors import Violation
-from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, filing_pb2
+from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, filing_pb2, grammar_pb2
 from shared.validation import MAX_VIOLATIONS
 
 MOBILE = "13800138000"
 LICENCE_LIKE_A_MOBILE = "13120170002"
 ID_NUMBER = "330106188001010014"  # made up, of a birth in 1880
+FIELD: Final = descriptor_pb2.FieldDescriptorProto
+UNKNOWN_BYTES: Final = b"\x9a\x06\x0b" + MOBILE.encode()
+
+
+def message_of_every_shape() -> Any:
+    """Makes a message of a contract that nests, lists, maps and chooses in the ways that the network's may one day."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="every_shape.proto", package="every_shape", syntax="proto3", dependency=[grammar_pb2.DESCRIPTOR.name]
+    )
+    shapes = {
+        # kind of message: its fields by name, with kind and whether it is a list; "?" begins a member of its oneof
+        "Leaf": {"text": ("", False), "closed": ("", False)},
+        "Numbers": {"more": ("Numbers", True), "one": ("Numbers", False), "closed": ("", False)},
+        "Lines": {"lines": ("", True)},
+        "Leaves": {"leaves": ("Leaf", True)},
+        "Whole": {
+            **{name.lower(): (name, False) for name in ("Leaf", "Numbers", "Lines", "Leaves")},
+            **{f"?chosen_{name.lower()}": (name, False) for name in ("Leaf", "Numbers", "Lines", "Leaves")},
+            "?note": ("", False),
+        },
+    }
+    for kind, fields in shapes.items():
+        message = file.message_type.add(name=kind)
+        if kind == "Whole":
+            message.oneof_decl.add(name="choice")
+        for number, (name, (of, many)) in enumerate(fields.items(), 1):
+            field = message.field.add(name=name.removeprefix("?"), number=number)
+            field.label = FIELD.LABEL_REPEATED if many else FIELD.LABEL_OPTIONAL
+            field.type = FIELD.TYPE_MESSAGE if of else FIELD.TYPE_STRING
+            if of:
+                field.type_name = f".every_shape.{of}"
+            if name.startswith("?"):
+                field.oneof_index = 0
+            if name == "closed":
+                field.options.Extensions[grammar_pb2.grammar] = "a licence number"
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("every_shape.Whole"))()  # type: ignore[no-untyped-call]
 
 
 def clean_entry() -> entry_pb2.Entry:
@@ -91,6 +131,43 @@ def test_finds_identity_data_in_keys_and_values_of_maps() -> None:
     assert [("fields.list_value.values[1].struct_value.fields.string_value", "MOBILE_NUMBER")] == told(nested)
 
 
+def test_finds_identity_data_in_every_shape_of_message() -> None:
+    """Guards: texts are read in messages, lists and choices, at any depth, whether or not unknown fields are looked for."""
+    places = {
+        "leaf.text": lambda whole: setattr(whole.leaf, "text", MOBILE),
+        "lines.lines[1]": lambda whole: whole.lines.lines.extend(["clean", MOBILE]),
+        "leaves.leaves[1].text": lambda whole: [whole.leaves.leaves.add(text=text) for text in ("clean", MOBILE)],
+        "chosen_leaf.text": lambda whole: setattr(whole.chosen_leaf, "text", MOBILE),
+        "chosen_lines.lines[0]": lambda whole: whole.chosen_lines.lines.append(MOBILE),
+        "chosen_leaves.leaves[0].text": lambda whole: whole.chosen_leaves.leaves.add(text=MOBILE),
+        "note": lambda whole: setattr(whole, "note", MOBILE),
+    }
+    for place, put in places.items():
+        whole = message_of_every_shape()
+        put(whole)
+        assert [(place, "MOBILE_NUMBER")] == told(whole)
+
+
+def test_passes_clean_messages_of_every_shape() -> None:
+    """Guards: nothing chosen, a choice without texts, and a text that a grammar closes are no alarm."""
+    nothing, numbers, closed = (message_of_every_shape() for _ in range(3))
+    numbers.chosen_numbers.one.more.add()
+    closed.leaf.closed = closed.numbers.closed = closed.chosen_leaf.closed = MOBILE
+
+    assert [[], [], [], []] == [told(each) for each in (nothing, numbers, closed, entry_pb2.Entry())]
+
+
+def test_passes_over_what_holds_no_text_where_the_caller_has_looked_for_unknown_fields() -> None:
+    """Guards: a message that can hold no text, however often it holds itself, costs nothing when the caller vouches."""
+    within, chosen = message_of_every_shape(), message_of_every_shape()
+    within.numbers.one.MergeFromString(UNKNOWN_BYTES)
+    chosen.chosen_numbers.one.MergeFromString(UNKNOWN_BYTES)
+
+    assert [[], []] == [check_message(whole, no_unknown_fields=True) for whole in (within, chosen)]
+    assert [("numbers.one", "UNKNOWN_FIELD")] == told(within)
+    assert [("chosen_numbers.one", "UNKNOWN_FIELD")] == told(chosen)
+
+
 def test_does_not_read_bytes() -> None:
     """A person's random reference is no text, whatever its bytes spell."""
     entry = clean_entry()
@@ -101,8 +178,8 @@ def test_does_not_read_bytes() -> None:
 
 def test_refuses_fields_that_the_contracts_do_not_know() -> None:
     """What this version cannot read does not pass, at any depth."""
-    unknown = timestamp_pb2.Timestamp.FromString(b"\x9a\x06\x0b" + MOBILE.encode())
-    top = entry_pb2.Entry.FromString(clean_entry().SerializeToString() + b"\x9a\x06\x0b" + MOBILE.encode())
+    unknown = timestamp_pb2.Timestamp.FromString(UNKNOWN_BYTES)
+    top = entry_pb2.Entry.FromString(clean_entry().SerializeToString() + UNKNOWN_BYTES)
     deep = clean_entry()
     deep.filing.identity_verified_time.MergeFrom(unknown)
 
