@@ -48,10 +48,12 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The tests that have to notice a mutant, by module, the quickest first."""
 
+_PLUGINS: Final = ("pytest_asyncio.plugin", "pytest_timeout", "_hypothesis_pytestplugin")
+_NOT_LOADED: Final = ("cacheprovider", "warnings", "unraisableexception", "threadexception")
 OPTIONS: Final = (
-    *("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "pytest_asyncio.plugin"),
-    *("-p", "no:unraisableexception", "-p", "no:threadexception", "-p", "pytest_timeout", "-p", "_hypothesis_pytestplugin", "--hypothesis-profile=mutants", "--timeout=0"),
-    "--assert=plain",
+    *("-x", "-q", "--no-header", "--assert=plain", "--hypothesis-profile=mutants", "--timeout=0"),
+    *(part for plugin in _PLUGINS for part in ("-p", plugin)),
+    *(part for plugin in _NOT_LOADED for part in ("-p", f"no:{plugin}")),
 )
 """With no plugins but those that the tests need, which load in a third of the time, and one limit of time for all."""
 
