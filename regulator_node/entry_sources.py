@@ -6,7 +6,7 @@ province disposes of nothing that the nation has not copied, so that every copy 
 
 With the bytes goes everything that the register made of them: rows, the index of names, cases. A case whose assignment or
 whose complainant's words are kept still, as their own classes say, keeps its entries. What stays is what the tree needs,
-the entry's id, and the certificate.
+the entry's id, the certificate, and the id of the account.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from regulator_node.account_entries import EntryBytes, HeldEntry, entries_of_acc
 from regulator_node.case_queries import view_of
 from regulator_node.case_rows import DESK, CaseFile, cases_of_escalation
 from regulator_node.disposed_entries import dispose_of_bytes
+from regulator_node.ended_accounts import keep_ended
 from regulator_node.held_escalations import read_histories
 from regulator_node.register import WITHDRAWN
 from regulator_node.witness import read_cosigned
@@ -87,6 +88,7 @@ class EntrySource(RecordSource):
         """Removes what the register made of the entries."""
         places = [(entry.jurisdiction, entry.log_index) for record in records for entry in record.entries]
         if self.record_class is RecordClass.FILING_ENTRY:
+            keep_ended(transaction, places)
             _remove_filings(transaction, places)
         elif self.record_class is RecordClass.LABEL_ENTRY:
             _remove_labels(transaction, records, places)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from regulator_node.ended_accounts import read_ended
 from regulator_node.held_labels import (
     HeldGrant,
     read_approvals,
@@ -276,9 +277,11 @@ def _opened(entries: Sequence[Stated]) -> set[bytes]:
 def _read_accounts(
     transaction: Transaction, logs: Sequence[str], origin: str, entries: Sequence[Stated], new: set[bytes]
 ) -> dict[bytes, _Account]:
-    keys = {entry.account_key for entry in entries if entry.account_key} - new
+    named = {entry.account_key for entry in entries if entry.account_key}
+    ended = {key: _Account(last, withdrawn=True) for key, last in read_ended(transaction, origin, named).items()}
+    keys = named - new - set(ended)
     if not keys:
-        return {}
+        return ended
     place = (
         f"FROM filing {transaction.by_index('filing_account')} WHERE jurisdiction IN ({marks(logs)}) AND provider = ?"
         f" AND account_id IN ({marks(keys)})"
@@ -296,4 +299,4 @@ def _read_accounts(
         )
         for key, kind in kinds:
             accounts[bytes(key)].subject_kind = kind
-    return accounts
+    return accounts | ended

@@ -25,6 +25,7 @@ from shared.evidence.hashing import ProofError, UnusableProof
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 from shared.evidence.receipts import verify_receipt
+from shared.evidence.rejections import verify_rejection
 from shared.identifiers import id_bytes, new_account_id
 from shared.pb.filingnet.network.v1 import entry_pb2, intake_service_pb2
 from shared.provisions.policy import initial_policy
@@ -42,7 +43,7 @@ from tests.integration.entry_disposal_samples import (
 )
 from tests.integration.filing_samples import JURISDICTION, MIGRATIONS, PROVIDER, REGULATOR, made_up_filing
 from tests.integration.filing_samples import made_up_entry as filing_entry
-from tests.integration.label_samples import body_entry, new_id
+from tests.integration.label_samples import body_entry, made_up_grant, new_id
 from tests.integration.test_intake_kinds import warning
 
 DESK, ELSEWHERE = "desk-1", "regulator/440000"
@@ -107,6 +108,32 @@ async def test_art_8_2_a_replay_of_a_disposed_entry_gets_its_first_answer(both: 
     assert [intake_service_pb2.ENTRY_OUTCOME_CONFLICT] == [each.outcome for each in answer.results]
     assert [] == await both.select("SELECT 1 FROM filing")
     assert (2, 2) == ((await both.verified()).size, (await both.verified()).disposed)
+
+
+async def test_art_8_2_an_account_that_ended_begins_no_second_life(both: Copied) -> None:
+    """Art. 8(2): its id is refused as before its disposal, alone or among others; who holds the first life stores no other,
+    and whoever copies the log goes on."""
+    account = entry_pb2.Entry.FromString((await over(both))[0]).filing.account_id
+    await both.disposals.dispose(UPKEEP)
+    # By then the sample's licence has lapsed.
+    both.register.now -= LONG_AFTER
+    again = [made_up_filing(account, revision) for revision in (1, 2, 3)]
+    fresh = made_up_filing()
+    response = await both.register.submit(*(filing_entry(each, 9) for each in (again[0], fresh)))
+    assert ["ACCOUNT_WITHDRAWN", ""] == [
+        verify_rejection(each.rejection, both.ring.lookup).violations[0].rule if each.HasField("rejection") else ""
+        for each in response.results
+    ]
+    for each in again:
+        (result,) = (await both.register.submit(filing_entry(each, 10))).results
+        assert intake_service_pb2.ENTRY_OUTCOME_REJECTED == result.outcome
+    label = body_entry("label_grant", made_up_grant(account, new_id()), sequence=11)
+    assert ["ACCOUNT_WITHDRAWN"] == both.office.reasons(await both.register.submit(label))
+    assert [] == await both.select("SELECT 1 FROM filing WHERE account_id = ?", id_bytes(account))
+    await both.follow()
+    for database in (both.register.database, both.nation):
+        assert [] == (await both.checked(database)).rows()
+    assert 2 == len(await both.select("SELECT 1 FROM filing WHERE account_id = ?", id_bytes(account), at=both.nation))
 
 
 async def test_art_8_2_nothing_of_a_live_account_goes(both: Copied) -> None:

@@ -315,9 +315,9 @@ async def reads_of(office: LabelOffice, entries: Sequence[bytes], *, store: bool
 
 
 async def test_a_batch_of_filings_costs_no_statement_for_other_kinds(office: LabelOffice) -> None:
-    """Filings alone ask for what is known, for their accounts and for the log's head, however many they are."""
+    """Filings alone ask for what is known, for their accounts, whether one of these ended, and for the log's head."""
     few, many = ([made_up_entry(made_up_filing(), number) for number in range(1, 1 + count)] for count in (1, 30))
-    assert [3, 3] == [await reads_of(office, entries, store=True) for entries in (few, many)]
+    assert [4, 4] == [await reads_of(office, entries, store=True) for entries in (few, many)]
 
 
 async def test_what_a_batch_is_judged_by_is_read_at_once(office: LabelOffice) -> None:
