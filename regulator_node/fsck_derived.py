@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from regulator_node import text_index
 from regulator_node.case_rows import CaseFile, read_cases, read_happenings, read_standing
+from regulator_node.feed_positions import last_position
 from regulator_node.text_index import LOG_INDEX_BITS
 from shared.database import Transaction
 from shared.provisions.escalations import CaseEvent
@@ -131,7 +132,10 @@ def compare_feeds(
 
 def _feed(table: str, row: tuple[str, str, int], transaction: Transaction) -> None:
     column = FEEDS[table]
-    ((last,),) = transaction.execute(f"SELECT COALESCE(MAX(position), 0) FROM {table} WHERE {column} = ?", row[:1])  # noqa: S608
+    if table == "region_feed":
+        last = last_position(transaction, row[0])
+    else:
+        ((last,),) = transaction.execute(f"SELECT COALESCE(MAX(position), 0) FROM {table} WHERE {column} = ?", row[:1])  # noqa: S608
     transaction.insert_many(
         table, (column, "position", "jurisdiction", "log_index"), [(row[0], last + 1, row[1], row[2])]
     )

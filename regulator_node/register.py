@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from regulator_node import text_index
 from regulator_node.account_entries import keep_places
+from regulator_node.feed_positions import last_position
 from regulator_node.register_departures import apply_departures, logs_of, marks, moved_to
 from regulator_node.register_duties import apply_duty_profiles
 from regulator_node.register_escalations import (
@@ -292,10 +293,7 @@ def _feed(transaction: Transaction, jurisdiction: str, fed: Sequence[tuple[int, 
         if region not in (jurisdiction, NATION):
             by_region.setdefault(region, []).append(index)
     for region, indexes in sorted(by_region.items()):
-        transaction.lock(f"region/{region}")
-        ((last,),) = transaction.execute(
-            "SELECT COALESCE(MAX(position), 0) FROM region_feed WHERE region = ?", (region,)
-        )
+        last = last_position(transaction, region)
         transaction.insert_many(
             "region_feed",
             ("region", "position", "jurisdiction", "log_index"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from regulator_node.feed_positions import last_position
 from shared.database import Transaction
 from shared.errors import FailedPrecondition
 from shared.pb.filingnet.network.v1 import entry_pb2
@@ -143,7 +144,7 @@ def _feed_history(transaction: Transaction, provider: str, number: int, region: 
     ]
     for place in logs:
         if region not in (place, NATION):
-            last = _last_position(transaction, region)
+            last = last_position(transaction, region)
             transaction.execute(_HISTORY, (region, last, place, provider, place, provider))
 
 
@@ -156,12 +157,5 @@ def _feed_departure(transaction: Transaction, provider: str, jurisdiction: str, 
         if region not in (jurisdiction, to, NATION):
             transaction.execute(
                 "INSERT INTO region_feed (region, position, jurisdiction, log_index) VALUES (?, ?, ?, ?)",
-                (region, _last_position(transaction, region) + 1, jurisdiction, index),
+                (region, last_position(transaction, region) + 1, jurisdiction, index),
             )
-
-
-def _last_position(transaction: Transaction, region: str) -> int:
-    transaction.lock(f"region/{region}")
-    query = "SELECT COALESCE(MAX(position), 0) FROM region_feed WHERE region = ?"
-    ((last,),) = transaction.execute(query, (region,))
-    return int(last)
