@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from regulator_node import (
+    commands_accept,
     commands_cases,
     commands_filings,
     commands_fsck,
@@ -143,6 +144,7 @@ commands_fsck.mount(app)
 commands_reconcile.mount(app)
 app.add_typer(commands_filings.filings_app, name="filings")
 app.add_typer(commands_labels.labels_app, name="labels")
+commands_accept.mount(commands_log.log_app)
 app.add_typer(commands_log.log_app, name="log")
 app.add_typer(alarm_app("regulator-node", "zhejiang"), name="alarm")
 commands_cases.mount(app, commands_network.audit_app)

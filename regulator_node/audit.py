@@ -6,7 +6,6 @@ searches for a person's number leaves the fact of the search here, and not the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,6 +17,7 @@ from shared.database import Database, Transaction
 from shared.egress import findings
 from shared.errors import InvalidInput, Violation
 from shared.server import current_caller
+from shared.trust.callers import Role
 
 MAX_DETAIL: Final = 500
 """Longest detail that is kept, in characters."""
@@ -62,16 +62,10 @@ class Audit:
             detail: what was asked, in one line, without its bulk; never a secret.
         """
         caller = current_caller()
-        row = (
-            self._jurisdiction,
-            uuid_utils.uuid7().bytes,
-            micros(self._clock()),
-            caller.name[:80],
-            str(caller.role)[:40],
-            method[:120],
-            _kept(detail),
+        who, now = (caller.name[:80], str(caller.role)[:40]), self._clock()
+        await self._database.write(
+            lambda transaction: _insert(transaction, self._jurisdiction, now, who, method[:120], detail)
         )
-        await self._database.write(lambda transaction: _insert(transaction, row))
 
     async def page(self, page_size: int, page_token: str) -> tuple[list[AuditEntry], str]:
         """Reads a page of the trail, newest first.
@@ -99,11 +93,26 @@ class Audit:
         return entries, bytes(rows[limit - 1][0]).hex() if len(rows) > limit else ""
 
 
-def _insert(transaction: Transaction, row: Sequence[object]) -> None:
+def record_command(transaction: Transaction, jurisdiction: str, now: datetime, command: str, detail: str) -> None:
+    """Records a command of the operator at a stopped node, in the transaction of what it does.
+
+    Args:
+        transaction: a write.
+        jurisdiction: this regulator's.
+        now: when.
+        command: as it is typed.
+        detail: as for `Audit.record`.
+    """
+    _insert(transaction, jurisdiction, now, (str(Role.OPERATOR), str(Role.OPERATOR)), command, detail)
+
+
+def _insert(
+    transaction: Transaction, jurisdiction: str, now: datetime, who: tuple[str, str], method: str, detail: str
+) -> None:
     transaction.execute(
         "INSERT INTO audit (jurisdiction, audit_id, audit_time, actor, role, method, detail)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        row,
+        (jurisdiction, uuid_utils.uuid7().bytes, micros(now), *who, method, _kept(detail)),
     )
 
 

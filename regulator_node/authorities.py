@@ -235,7 +235,7 @@ class Authorities:
                 row = message.denied_certificates.add(serial_number=serial_number)
                 row.expire_time.FromDatetime(found.expire_time)
 
-        return found, await self._state(deny)
+        return found, await self._state(deny, denies=True)
 
     async def _changed(
         self, pem: str, change: Callable[[directory_pb2.Directory], None]
@@ -243,7 +243,7 @@ class Authorities:
         version = await self._state(change)
         return next(each for each in await self.listed() if each.authority_id == authority_id(pem)), version
 
-    async def _state(self, change: Callable[[directory_pb2.Directory], None]) -> int:
+    async def _state(self, change: Callable[[directory_pb2.Directory], None], *, denies: bool = False) -> int:
         """States the directory as changed; the one there is where nothing changes."""
         now, signer = self._clock(), self._in_use.authority_id
 
@@ -253,7 +253,7 @@ class Authorities:
             wanted = directory_pb2.Directory()
             wanted.CopyFrom(held)
             change(wanted)
-            return held.version if wanted == held else self._documents.change(transaction, change, now)
+            return held.version if wanted == held else self._documents.change(transaction, change, now, denies=denies)
 
         version = await self._database.write(work)
         await self._documents.changed()

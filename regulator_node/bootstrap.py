@@ -27,7 +27,9 @@ from regulator_node.label_servicer import LabelServicer
 from regulator_node.log import RegisterLog, watch_logs
 from regulator_node.log_servicer import LogServicer
 from regulator_node.log_watch import RegulatorWatch
+from regulator_node.nation_guard import NationGuard
 from regulator_node.nation_parts import make_office
+from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
 from regulator_node.own_keys import issue_own, load_authority
@@ -161,11 +163,12 @@ class Regulator:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.membership = Membership(parts.view, parts.credentials)
-        self._office = make_office(parts, parts.authority) if parts.authority is not None else None
         self._alarms = Alarms(parts.settings.folder, parts.trust_clock)
         self._guard = OwnLogGuard(
             parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION), self._alarms
         )
+        self._asking = NationGuard(parts.view, self.membership.peer, self._guard) if parts.settings.is_nation else None
+        self._office = self._make_office()
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
@@ -197,8 +200,7 @@ class Regulator:
             FailedPrecondition: PORT_IN_USE and what else keeps it from listening.
         """
         settings, credentials = self._parts.settings, self._parts.credentials
-        if not settings.is_nation:
-            await self._guard.ask()
+        await (self._asking or self._guard).ask()
         listen = {
             "network": await self._server.listen(
                 settings.network_listen, credentials.server_credentials(require_client=True)
@@ -223,6 +225,11 @@ class Regulator:
         await self._server.stop(self._parts.settings.shutdown_seconds)
         self._intake.close()
         await self._parts.database.close()
+
+    def _make_office(self) -> NationalOffice | None:
+        if self._parts.authority is None or self._asking is None:
+            return None
+        return make_office(self._parts, self._parts.authority, self._asking.compared)
 
     def _make_intake(self) -> IntakeServicer:
         parts = self._parts
@@ -357,11 +364,11 @@ class Regulator:
             upkeep["log of other processes"] = partial(watch_logs, parts.database, parts.log_changes)
         if self._office is not None:
             upkeep["routes"] = Router(self._office, parts.view, parts.log_changes, parts.clock).run
+        upkeep["own log"] = (self._asking or self._guard).ask_for_ever
         if self._parts.settings.is_nation:
             upkeep["provinces"] = partial(follow_provinces, following, self._witness)
         else:
             upkeep["nation"] = partial(follow_nation, following, self._witness)
-            upkeep["own log"] = self._guard.ask_for_ever
         return upkeep
 
     async def _renew(self, certificate_request: str) -> str:

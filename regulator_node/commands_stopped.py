@@ -22,7 +22,10 @@ def mount(app: typer.Typer) -> None:
         app: the program's commands.
     """
     app.command(epilog="Example: regulator-node rejoin --data zhejiang --token-file zhejiang.token")(rejoin)
-    app.command(epilog="Example: regulator-node recover --data zhejiang")(recover)
+    app.command(
+        epilog="Examples:\n\nregulator-node recover --data zhejiang\n\n"
+        "regulator-node recover --data nation --without regulator/330000"
+    )(recover)
     app.add_typer(key_app, name="signing-key")
 
 
@@ -39,14 +42,39 @@ def rejoin(
     typer.echo(f"{settings.name} has joined again: run regulator-node serve --data {data}")
 
 
-def recover(data: DataFolder) -> None:
-    """Fetches from the nation what a stopped province's log lacks, after an old backup was restored."""
+def recover(
+    data: DataFolder,
+    without: Annotated[
+        list[str] | None, typer.Option(help="At the nation: a province that is not asked. Can be given again.")
+    ] = None,
+    also_forked: Annotated[
+        bool, typer.Option("--also-forked", help="At the nation: also where its log grew on top of the backup.")
+    ] = False,
+) -> None:
+    """Puts a stopped regulator in order after an old backup was restored.
+
+    A province fetches from the nation what its log lacks. The nation fetches its documents from the provinces, and goes on
+    beyond the places of what its log lost.
+    """
     from regulator_node import stopped
     from regulator_node.settings import RegulatorSettings
 
     settings = RegulatorSettings.load(data)
-    recovered = cli.wait_for(stopped.recover_log(settings))
-    typer.echo(f"{settings.name}: {recovered.entries} entries recovered, {recovered.size} in the log")
+    if not settings.is_nation:
+        recovered = cli.wait_for(stopped.recover_log(settings))
+        typer.echo(f"{settings.name}: {recovered.entries} entries recovered, {recovered.size} in the log")
+        return
+    done = cli.wait_for(stopped.recover_nations(settings, without or [], also_forked=also_forked))
+    typer.echo(
+        f"{settings.name}: {done.documents} documents recovered, {done.lost} entries of the log lost, {done.head.size} in it;"
+        " tokens of nodes that join and of officers are void: make new ones"
+    )
+    if done.other:
+        typer.echo(
+            "tell every province's office, over another channel, to stop its node and run:\n"
+            f"regulator-node log accept --data DATA --of {settings.jurisdiction} --size {done.head.size}"
+            f" --root {done.head.root.hex()}"
+        )
 
 
 @key_app.command("next", epilog="Example: regulator-node signing-key next --data zhejiang > zhejiang.next-key")

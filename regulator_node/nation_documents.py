@@ -15,7 +15,7 @@ from regulator_node.policy_holdings import count_filings
 from regulator_node.register import apply_entries
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import InvalidInput, NotFound
+from shared.errors import FailedPrecondition, InvalidInput, NotFound
 from shared.mapping.policy import policy_from_wire
 from shared.network import NetworkView, store_document
 from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, evidence_pb2, policy_pb2
@@ -36,6 +36,7 @@ class NationDocuments:
         clock: tells the time.
         on_change: called after each change, to wake those who follow the log.
         trust_clock: tells the machine's time, by which certificates hold; None for the same.
+        compared: tells whether this node knows that it holds the newest documents (nation_guard.py).
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class NationDocuments:
         clock: Clock,
         on_change: Callable[[], None],
         trust_clock: Clock | None = None,
+        compared: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
         self._log = log
@@ -53,6 +55,7 @@ class NationDocuments:
         self._clock = clock
         self._on_change = on_change
         self._trust_clock = trust_clock or clock
+        self._compared = compared
 
     async def found(self, own: directory_pb2.Node, ca_certificate: str, policy: policy_pb2.Policy) -> None:
         """Founds the network: the first directory, with this node alone in it, and the first policy; once."""
@@ -88,6 +91,7 @@ class NationDocuments:
             if violations:
                 raise InvalidInput("the policy does not follow the newest one", "POLICY_SUCCESSION", violations)
             if not validate_only:
+                self._check_newest()
                 self._state(transaction, [("policy", policy)], now)
 
         await self._database.write(work)
@@ -95,13 +99,14 @@ class NationDocuments:
         return policy
 
     async def change_node(
-        self, node_name: str, change: Callable[[directory_pb2.Node], None]
+        self, node_name: str, change: Callable[[directory_pb2.Node], None], *, denies: bool = False
     ) -> tuple[directory_pb2.Node, int]:
         """Changes one node of the directory.
 
         Args:
             node_name: the node.
             change: changes it; may refuse.
+            denies: as for `change`.
 
         Returns:
             The node, and the directory version that says so.
@@ -120,21 +125,27 @@ class NationDocuments:
                     return
             raise NotFound(f"there is no node {node_name} in the directory", "NODE_UNKNOWN")
 
-        version = await self._database.write(lambda transaction: self.change(transaction, apply, now))
+        version = await self._database.write(lambda transaction: self.change(transaction, apply, now, denies=denies))
         await self.changed()
         return changed, version
 
-    def change(self, transaction: Transaction, change: Change, now: datetime) -> int:
+    def change(self, transaction: Transaction, change: Change, now: datetime, *, denies: bool = False) -> int:
         """States the next directory; the caller tells of it (`changed`) once that is committed.
 
         Args:
             transaction: a write.
             change: changes the newest one.
             now: when.
+            denies: whether it shuts somebody out and does nothing else, which waits for nothing.
 
         Returns:
             Its version.
+
+        Raises:
+            FailedPrecondition: NOT_COMPARED.
         """
+        if not denies:
+            self._check_newest()
         self._log.lock(transaction)
         directory = directory_pb2.Directory()
         directory.CopyFrom(newest(transaction, "directory").directory)
@@ -147,6 +158,15 @@ class NationDocuments:
             directory.denied_certificates.remove(row)
         self._state(transaction, [("directory", directory)], now)
         return directory.version
+
+    def _check_newest(self) -> None:
+        """Refuses to state a document while a newer one may be held elsewhere, which it would undo."""
+        if not self._compared():
+            raise FailedPrecondition(
+                "no province has said since this node started which documents it holds, and this node may have been put back"
+                " to an older backup: try again once a province is reached, or deny those that are gone",
+                "NOT_COMPARED",
+            )
 
     def _state(self, transaction: Transaction, bodies: list[tuple[str, Message]], now: datetime) -> None:
         for _, body in bodies:

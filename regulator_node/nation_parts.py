@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from regulator_node.authorities import Authorities
@@ -15,16 +16,23 @@ if TYPE_CHECKING:
     from regulator_node.bootstrap import Parts
 
 
-def make_office(parts: Parts, authority: Authority) -> NationalOffice:
+def make_office(parts: Parts, authority: Authority, compared: Callable[[], bool]) -> NationalOffice:
     """Puts the national office together.
 
     Args:
         parts: of the nation's node.
         authority: the CA in use.
+        compared: tells whether the node knows that it holds the newest documents.
     """
     database, view, clock, trust_clock = parts.database, parts.view, parts.clock, parts.trust_clock
     documents = NationDocuments(
-        database, parts.register_log, view, clock, on_change=parts.log_changes.notify, trust_clock=trust_clock
+        database,
+        parts.register_log,
+        view,
+        clock,
+        on_change=parts.log_changes.notify,
+        trust_clock=trust_clock,
+        compared=compared,
     )
     settings = office_settings(parts.settings)
     authorities = Authorities(

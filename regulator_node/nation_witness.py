@@ -26,8 +26,8 @@ from shared.evidence.merkle import verify_consistency
 from shared.evidence.notes import parse_note
 from shared.log_watch import Sighting
 from shared.network import NetworkView
+from shared.pb.filingnet.network.v1 import evidence_pb2, witness_service_pb2_grpc
 from shared.pb.filingnet.network.v1 import witness_service_pb2 as wire
-from shared.pb.filingnet.network.v1 import witness_service_pb2_grpc
 from shared.provisions.regions import NATION
 
 CALL_SECONDS: Final = 10.0
@@ -136,6 +136,19 @@ def read_witnessed(transaction: Transaction) -> bytes:
     """Reads the head of the nation's log that was cosigned last, a signed note; empty before the first."""
     rows = transaction.execute("SELECT checkpoint FROM witnessed_head WHERE jurisdiction = ?", (NATION,))
     return bytes(rows[0][0]) if rows else b""
+
+
+def read_newest_known(transaction: Transaction) -> bytes:
+    """Reads the largest head of the nation's log that this node has a proof of: cosigned, or of a decision that came down.
+
+    Decisions come down as they are made, a little ahead of the cosigning. Empty where nothing is known.
+    """
+    heads = [read_witnessed(transaction)]
+    rows = transaction.execute(
+        "SELECT receipt FROM foreign_receipt WHERE jurisdiction = ? ORDER BY log_index DESC LIMIT 1", (NATION,)
+    )
+    heads += [evidence_pb2.Receipt.FromString(bytes(receipt)).checkpoint for (receipt,) in rows]
+    return max(filter(None, heads), key=size_of, default=b"")
 
 
 def replace_witnessed(held: bytes, newer: bytes, transaction: Transaction) -> bool:

@@ -75,7 +75,8 @@ class NationalOffice:
         """
         if node_name == NATION:
             raise FailedPrecondition("the nation is the trust root and cannot be suspended", "NODE_IS_THE_NATION")
-        return await self._documents.change_node(node_name, lambda node: setattr(node, "state", state))
+        denies = state != directory_pb2.NODE_STATE_ACTIVE
+        return await self._documents.change_node(node_name, lambda node: setattr(node, "state", state), denies=denies)
 
     async def set_licence(self, node_name: str, licence: directory_pb2.Licence) -> Changed:
         """Sets a provider's licence.

@@ -21,6 +21,7 @@ import structlog
 
 from regulator_node.log import RegisterLog, read_log
 from regulator_node.log_proofs import StoredTree
+from regulator_node.lost_history import is_lost
 from regulator_node.replication import LogCopy
 from shared.alarms import LOG_BEHIND, LOG_FORKED, Alarms
 from shared.channel import Peer, RemoteError, translated
@@ -66,6 +67,12 @@ MENDS: Final = {
     ),
 }
 """Reason and mend of each standing in which nothing enters the log."""
+
+LOST_MEND: Final = (
+    "LOG_FORKED",
+    "that head is of a history of this log that was lost: have its regulator accept the new one with log accept",
+)
+"""Reason and mend for whoever holds a head of a lost history."""
 
 log = structlog.get_logger(__name__)
 
@@ -125,17 +132,17 @@ class OwnLogGuard:
         Raises:
             ProofError: this regulator did not sign it.
         """
-        witnessed = _checkpoint(note, self._log, self._view)
+        witnessed = own_checkpoint(note, self._log, self._view)
         standing, own_note, parts = await self._database.read(
-            lambda transaction: _compared(transaction, self._log.jurisdiction, witnessed)
+            lambda transaction: compared(transaction, self._log.jurisdiction, witnessed)
         )
-        if self._log.jurisdiction != NATION:
-            # Nobody holds the nation's log, so that it could not be mended: it says what it is, and goes on.
-            mend = MENDS.get(standing)
-            if mend is not None and self._log.held_back != mend:
-                log.error("own_log_held_back", reason=mend[0], witnessed=witnessed.size if witnessed else 0)
+        mend = MENDS.get(standing)
+        if mend is not None and self._log.held_back != mend:
+            log.error("own_log_held_back", reason=mend[0], witnessed=witnessed.size if witnessed else 0)
+        if mend is not None or self._log.jurisdiction != NATION:
+            # What one province holds of the nation's log does not take back what another showed.
             self._log.held_back = mend
-        if standing is not LogStanding.WHOLE:
+        if mend is not None:
             await asyncio.to_thread(self._raise, standing, note, own_note, parts)
         return standing
 
@@ -187,32 +194,38 @@ async def recover(
         RemoteError: the nation could not be reached, or refused.
         FailedPrecondition: LOG_FORKED, what is here and what the nation holds contradict one another; nothing was changed.
     """
-    await _renew_documents(view, peer)
+    await renew_documents(view, peer)
     answer = await _fetch(peer, witness_service_pb2.FetchLogRequest(head_only=True), FETCH_SECONDS)
     own = register_log.jurisdiction
     try:
-        witnessed = _checkpoint(answer.checkpoint, register_log, view)
+        witnessed = own_checkpoint(answer.checkpoint, register_log, view)
     except ProofError as error:
         raise FailedPrecondition(f"the nation's answer does not prove itself: {error}", "CHECKPOINT_WRONG") from error
-    standing, _, _ = await database.read(lambda transaction: _compared(transaction, own, witnessed))
+    standing, _, _ = await database.read(lambda transaction: compared(transaction, own, witnessed))
     if standing is LogStanding.FORKED:
-        raise _forked()
+        raise forked()
     copy = LogCopy(database, own, lambda: view.directory, clock, feed_regions=False)
     before = size = await copy.size()
     while size < answer.size:
         page = await _fetch(peer, witness_service_pb2.FetchLogRequest(from_index=size), FETCH_SECONDS)
         if not page.runs:
             # The nation holds no run that begins where this log ends.
-            raise _forked()
+            raise forked()
         try:
             size += await copy.store(follow_service_pb2.FollowLogResponse(runs=page.runs, head_size=page.size))
         except ProofError as error:
-            raise _forked() from error
+            raise forked() from error
     await database.write(lambda transaction: _settle(transaction, own, before))
     return Recovered(size - before, size)
 
 
-async def _renew_documents(view: NetworkView, peer: Peer) -> None:
+async def renew_documents(view: NetworkView, peer: Peer) -> None:
+    """Takes over the documents of the nation that another regulator holds and that are newer than those held here.
+
+    Raises:
+        RemoteError: it could not be reached, or refused.
+        ProofError: one is not signed by the nation, or does not follow what is held.
+    """
     directory, policy = view.versions
     stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
     request = follow_service_pb2.FollowDocumentsRequest(directory_version=directory, policy_version=policy)
@@ -230,17 +243,19 @@ async def _fetch(
     return answer
 
 
-def _checkpoint(note: bytes, register_log: RegisterLog, view: NetworkView) -> Checkpoint | None:
+def own_checkpoint(note: bytes, register_log: RegisterLog, view: NetworkView) -> Checkpoint | None:
     """Reads a checkpoint that this regulator signed itself, which alone is believed."""
     keys = view.directory.keys_of(register_log.node_name)
     return verify_checkpoint(note, log_origin(register_log.jurisdiction), keys) if note else None
 
 
-def _compared(transaction: Transaction, own: str, witnessed: Checkpoint | None) -> tuple[LogStanding, bytes, TreeParts]:
+def compared(transaction: Transaction, own: str, witnessed: Checkpoint | None) -> tuple[LogStanding, bytes, TreeParts]:
     """Compares the own log with a witnessed head; with its own head and, where it forked, the tree that shows it."""
     size, note = read_log(transaction, own)
     tree = StoredTree(transaction, own)
     standing = standing_of(size, tree.root_at, witnessed)
+    if witnessed is not None and standing is LogStanding.FORKED and is_lost(transaction, own, witnessed.size):
+        standing = LogStanding.LOST
     if witnessed is None or standing is not LogStanding.FORKED:
         return standing, note, TreeParts()
     return standing, note, tree.parts_at(witnessed.size, size) if witnessed.size < size else TreeParts()
@@ -269,6 +284,7 @@ def _settle(transaction: Transaction, own: str, from_index: int) -> None:
     )
 
 
-def _forked() -> FailedPrecondition:
+def forked() -> FailedPrecondition:
+    """Returns the refusal to mend a log that contradicts what is held of it."""
     reason, mend = MENDS[LogStanding.FORKED]
     return FailedPrecondition(mend, reason)

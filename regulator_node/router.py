@@ -15,7 +15,7 @@ import structlog
 from regulator_node.national import NationalOffice
 from shared.changes import Changes
 from shared.clock import Clock
-from shared.errors import FailedPrecondition
+from shared.errors import FailedPrecondition, Unavailable
 from shared.network import NetworkView
 from shared.provisions.routing import routes_away
 
@@ -68,7 +68,7 @@ class Router:
         told = {"provider": provider, "regulator": f"regulator/{to}", "policy": version}
         try:
             await self._office.transfer(provider, to)
-        except FailedPrecondition as error:
+        except (FailedPrecondition, Unavailable) as error:
             # Another process of this node was first, or its time has not come: it is tried again at the next look.
             if self._reasons.get(provider) != error.reason:
                 self._reasons[provider] = error.reason

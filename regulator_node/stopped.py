@@ -1,15 +1,20 @@
-"""What is done to a regulator's data folder while its node is stopped: joining again, recovering its log, its next key."""
+"""What is done to a regulator's data folder while its node is stopped: joining again, recovering its log, its next key,
+and accepting the nation's log from a new start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 
+from regulator_node import accepted_logs
+from regulator_node.accepted_logs import ToldHead
 from regulator_node.bootstrap import Parts, open_parts
+from regulator_node.nation_recovery import NationRecovered, recover_nation
 from regulator_node.own_log import Recovered, recover
 from regulator_node.settings import RegulatorSettings
+from shared.alarms import Alarms
 from shared.clock import system_clock
-from shared.errors import FailedPrecondition
 from shared.evidence.keys import SigningKey
 from shared.folder_lock import FolderLock
 from shared.joining import join_network
@@ -41,16 +46,49 @@ async def recover_log(settings: RegulatorSettings) -> Recovered:
     """Brings a province's log to where the nation holds it; see `own_log.recover`.
 
     Raises:
-        FailedPrecondition: NATION_HAS_NO_WITNESS; LOG_FORKED; FOLDER_IN_USE and what else keeps the node from starting.
+        FailedPrecondition: LOG_FORKED; FOLDER_IN_USE and what else keeps the node from starting.
         RemoteError: the nation could not be reached, or refused.
     """
-    if settings.is_nation:
-        message = "nobody holds the nation's own log whole: restore its newest backup"
-        raise FailedPrecondition(message, "NATION_HAS_NO_WITNESS")
     async with _opened(settings) as parts:
         peer = Membership(parts.view, parts.credentials).peer(NATION)
         try:
             return await recover(parts.database, parts.register_log, parts.view, peer, system_clock)
+        finally:
+            await peer.close()
+
+
+async def recover_nations(
+    settings: RegulatorSettings, without: Collection[str], *, also_forked: bool
+) -> NationRecovered:
+    """Puts the nation in order after an older backup of it was put back; see `nation_recovery.recover_nation`.
+
+    Raises:
+        FailedPrecondition: PROVINCE_AWAY; LOG_FORKED; FOLDER_IN_USE and what else keeps the node from starting.
+    """
+    async with _opened(settings) as parts:
+        return await recover_nation(
+            parts.database,
+            parts.register_log,
+            parts.view,
+            Membership(parts.view, parts.credentials).peer,
+            system_clock,
+            without=without,
+            also_forked=also_forked,
+        )
+
+
+async def accept_log(settings: RegulatorSettings, told: ToldHead) -> None:
+    """Accepts the nation's log from a new start at a province; see `accepted_logs.accept_log`.
+
+    Raises:
+        FailedPrecondition: NOTHING_TO_ACCEPT; HEAD_NOT_SHOWN; FOLDER_IN_USE and what else keeps the node from starting.
+        RemoteError: the nation could not be reached, or refused.
+    """
+    async with _opened(settings) as parts:
+        peer = Membership(parts.view, parts.credentials).peer(NATION)
+        try:
+            alarms = Alarms(settings.folder, system_clock)
+            await accepted_logs.accept_log(parts.database, parts.view, peer, alarms, settings.jurisdiction, told)
         finally:
             await peer.close()
 

@@ -14,13 +14,15 @@ import grpc
 from regulator_node.follow_servicer import MAX_PAGE_BYTES, MAX_RUNS
 from regulator_node.log import log_size, read_checkpoint, read_log
 from regulator_node.log_proofs import prove_final, read_head
-from regulator_node.own_log import MENDS, OwnLogGuard
+from regulator_node.nation_witness import read_newest_known
+from regulator_node.own_log import LOST_MEND, MENDS, OwnLogGuard
 from regulator_node.range_roots import read_range_roots
 from regulator_node.stored_runs import read_runs
 from regulator_node.witness import Witness
 from shared.changes import Changes
 from shared.database import Database, Transaction
 from shared.errors import FailedPrecondition, InvalidInput, PermissionDenied
+from shared.evidence.forks import size_of
 from shared.evidence.own_log import LogStanding
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import witness_service_pb2, witness_service_pb2_grpc
@@ -67,7 +69,7 @@ class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
         standing = await self._guard.judge(checkpoint)
         if standing is not LogStanding.WHOLE:
             message = "that head is not one of this log as it is now: keep it, this regulator's office is told"
-            raise FailedPrecondition(message, MENDS[standing][0])
+            raise FailedPrecondition(message, MENDS.get(standing, LOST_MEND)[0])
         size = await self._database.write(
             lambda transaction: self._witness.store_cosignature(transaction, checkpoint, keys, caller)
         )
@@ -123,6 +125,9 @@ class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
         """Reads the hashes of ranges of this log, or of the caller's as it is held here."""
         del context
         caller = current_caller()
+        if request.callers_log and caller.role is Role.NATION and not request.ranges:
+            note = await self._database.read(read_newest_known)
+            return witness_service_pb2.GetRangeRootsResponse(size=size_of(note) if note else 0, checkpoint=note)
         elsewhere = request.callers_log and (caller.role is not Role.PROVINCE or self._jurisdiction != NATION)
         if elsewhere or (request.from_entries and caller.role is Role.PROVIDER):
             message = (

@@ -17,6 +17,8 @@ class LogStanding(Enum):
     """It has fewer entries than were witnessed: it was restored from an older backup."""
     FORKED = auto()
     """It has other entries than were witnessed."""
+    LOST = auto()
+    """What was witnessed is of a history that was lost, which this log says itself."""
 
 
 def standing_of(size: int, root_at: Callable[[int], bytes | None], witnessed: Checkpoint | None) -> LogStanding:

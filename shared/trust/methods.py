@@ -41,7 +41,7 @@ METHODS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     | _rows(f"{_NETWORK}.FollowService", ["FollowLog"], frozenset({Role.NATION}))
     | _rows(f"{_NETWORK}.FollowService", ["FollowDirectives"], _PROVIDER)
     | _rows(f"{_NETWORK}.FollowService", ["FollowRegion"], frozenset({Role.PROVINCE}))
-    | _rows(f"{_NETWORK}.FollowService", ["FollowDocuments"], frozenset({Role.PROVINCE, Role.PROVIDER}))
+    | _rows(f"{_NETWORK}.FollowService", ["FollowDocuments"], _NODES)
     | _rows(f"{_NETWORK}.WitnessService", ["SubmitCosignature", "GetHead"], _REGULATORS)
     | _rows(f"{_NETWORK}.WitnessService", ["GetRangeRoots"], _NODES)
     | _rows(f"{_NETWORK}.WitnessService", ["ProveFinal"], _PROVIDER)

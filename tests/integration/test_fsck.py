@@ -282,7 +282,9 @@ async def test_a_feed_lacks_nothing_and_repeats_nothing(office: LabelOffice) -> 
         nation.append_own(transaction, [("filing_decision", decision)], NOW)
 
     def positions(transaction: Transaction) -> list[int]:
-        return [int(position) for (position,) in transaction.execute("SELECT position FROM region_feed ORDER BY position")]
+        return [
+            int(position) for (position,) in transaction.execute("SELECT position FROM region_feed ORDER BY position")
+        ]
 
     await register.database.write(found_nation)
     await register.submit(made_up_entry(made_up_filing(new_id(), subject_region="440000"), sequence=9))
@@ -295,7 +297,9 @@ async def test_a_feed_lacks_nothing_and_repeats_nothing(office: LabelOffice) -> 
     assert (await check(office, repair=True, keys=keys)).whole
     assert (await check(office, keys=keys)).whole
     before = await register.database.read(positions)
-    await damage(office, "UPDATE region_feed SET log_index = 0 WHERE position = (SELECT MIN(position) FROM region_feed)")
+    await damage(
+        office, "UPDATE region_feed SET log_index = 0 WHERE position = (SELECT MIN(position) FROM region_feed)"
+    )
     found = await check(office, keys=keys)
     assert ["it is missing", "no entry of the log makes such a row"] == [row["problem"] for row in found.rows()]
     assert (await check(office, repair=True, keys=keys)).whole

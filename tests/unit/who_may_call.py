@@ -149,7 +149,7 @@ BACKEND = {
 }
 
 MAY_CALL = {
-    Role.NATION: {"filingnet.network.v1.FollowService/FollowLog"} | WITNESS | ROOTS | RENEW,
+    Role.NATION: {"filingnet.network.v1.FollowService/FollowLog"} | DOCUMENTS | WITNESS | ROOTS | RENEW,
     Role.PROVINCE: {"filingnet.network.v1.FollowService/FollowRegion", FETCH} | DOCUMENTS | WITNESS | ROOTS | RENEW,
     Role.PROVIDER: {
         "filingnet.network.v1.IntakeService/SubmitEntries",
