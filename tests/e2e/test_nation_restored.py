@@ -31,8 +31,14 @@ ACCEPT = re.compile(r"log accept --data DATA --of 100000 --size (\d+) --root ([0
 
 @pytest.fixture
 def cluster(filing_cluster_factory: Callable[..., Cluster]) -> Cluster:
-    """Two provinces and three providers; the subjects' region is not the one where they file."""
+    """Two provinces and two providers; the subjects' region is not the one where they file."""
     return filing_cluster_factory(provinces=(PROVINCE, REGION), providers={"wave": PROVINCE, "gale": PROVINCE})
+
+
+@pytest.fixture
+def small(filing_cluster_factory: Callable[..., Cluster]) -> Cluster:
+    """A province with two providers."""
+    return filing_cluster_factory(providers={"wave": PROVINCE, "gale": PROVINCE})
 
 
 def open_alarms(node: Node) -> list[str]:
@@ -88,6 +94,13 @@ async def went_on(cluster: Cluster, wave: ProviderClient) -> None:
     await cluster.wait_until(settled, "all of it is everywhere and cosigned")
 
 
+async def backed_up(nation: RegulatorNode, folder: Path) -> None:
+    """Copies the stopped nation's folder, and starts it again."""
+    await nation.stop()
+    shutil.copytree(nation.folder, folder, ignore=shutil.ignore_patterns("*.sock"))
+    await nation.start()
+
+
 async def put_back(cluster: Cluster, folder: Path) -> None:
     """Puts the copy in the place of the nation's folder."""
     await cluster.nation.stop()
@@ -108,9 +121,9 @@ async def final(cluster: Cluster, wave: ProviderClient) -> str:
     return filed.account_id
 
 
-async def recovered(nation: RegulatorNode) -> tuple[str, str]:
+async def recovered(nation: RegulatorNode, *options: str) -> tuple[str, str]:
     """Runs the recovery at the stopped nation; returns the head that it says has to be accepted."""
-    found = ACCEPT.search(await nation.run("regulator_node", "recover", "--data", str(nation.folder)))
+    found = ACCEPT.search(await nation.run("regulator_node", "recover", "--data", str(nation.folder), *options))
     assert found is not None
     return found[1], found[2]
 
@@ -127,9 +140,7 @@ async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: C
     async with cluster.provider("wave").client() as wave:
         await file_account(wave)
         await cluster.wait_until(lambda: cosigned(cluster), "the nation's log is cosigned")
-        await nation.stop()
-        shutil.copytree(nation.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sock"))
-        await nation.start()
+        await backed_up(nation, tmp_path / "copy")
         await went_on(cluster, wave)
         ((directory, policy),) = await versions(cluster)
         await put_back(cluster, tmp_path / "copy")
@@ -196,6 +207,57 @@ async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: C
             assert ["regulator-node log accept"] == [
                 line.method async for line in officer.audit() if "accept" in line.method
             ]
+
+
+async def test_a_nation_that_grew_on_top_of_its_backup_lets_nobody_in_again(small: Cluster, tmp_path: Path) -> None:
+    """Promises 4 and 7: while no province is heard it denies and states nothing else; both histories' denials hold."""
+    nation, province = small.nation, small.regulator(PROVINCE)
+    await small.wait_until(lambda: cosigned(small), "the nation's log is cosigned")
+    await backed_up(nation, tmp_path / "copy")
+    async with nation.client() as office:
+        denied = await office.set_node_state(GALE, NodeState.DENIED)
+    await small.wait_until(lambda: _all_hold(small, (denied.directory_version, 1)), "the province has the denial")
+    await small.wait_until(lambda: cosigned(small), "it is cosigned")
+    small.cut(NATION, province.name)
+    await put_back(small, tmp_path / "copy")
+    async with nation.client() as office:
+        for refused in (
+            office.publish_policy(
+                replace(initial_policy(), version=2, effective_time=system_clock() + timedelta(days=1))
+            ),
+            office.set_node_state(GALE, NodeState.ACTIVE),
+        ):
+            with pytest.raises(FailedPrecondition) as raised:
+                await refused
+            assert "NOT_COMPARED" == raised.value.reason
+        await office.set_node_state("provider/wave", NodeState.DENIED)
+        with pytest.raises(FailedPrecondition):
+            await nation.run("regulator_node", "recover", "--data", str(nation.folder))
+        small.heal(NATION, province.name)
+
+        async def held_back() -> bool:
+            return (await office.status()).log_error.startswith("LOG_FORKED: ")
+
+        await small.wait_until(held_back, "the nation knows that its log is another")
+    await nation.stop()
+    with pytest.raises(FailedPrecondition):
+        await recovered(nation)
+    await province.stop()
+    with pytest.raises(FailedPrecondition):
+        await recovered(nation, "--also-forked")
+    assert "--without regulator/330000" in nation.log_text()
+    await province.start()
+    size, root = await recovered(nation, "--also-forked")
+    await nation.start()
+    await province.stop()
+    await accept(province, size, root)
+    await province.start()
+    await small.wait_until(lambda: cosigned(small), "the nation's log is cosigned again")
+    ((directory, _),) = await versions(small)
+    assert directory > denied.directory_version
+    for regulator in small.regulators:
+        for name in (GALE, "provider/wave"):
+            assert NodeState.DENIED is await state_of(regulator, name)
 
 
 def _raised(node: Node, name: str) -> Callable[[], Awaitable[bool]]:
