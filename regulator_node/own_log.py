@@ -58,12 +58,13 @@ WATCH_SECONDS: Final = 60.0
 MENDS: Final = {
     LogStanding.BEHIND: (
         "LOG_BEHIND",
-        "this log was put back to an earlier state, the nation holds more of it: stop the node and run regulator-node recover",
+        "this log was put back to an earlier state, another regulator holds more of it: stop the node and run"
+        " regulator-node recover",
     ),
     LogStanding.FORKED: (
         "LOG_FORKED",
-        "this log and what the nation holds of it contradict one another: keep a copy of the folder, put back a backup that"
-        " was made before, and run regulator-node recover",
+        "this log and what another regulator holds of it contradict one another: keep a copy of the folder, put back a"
+        " backup that was made before, and run regulator-node recover",
     ),
 }
 """Reason and mend of each standing in which nothing enters the log."""
