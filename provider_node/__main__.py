@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from provider_node import (
+    accept_commands,
     account_commands,
     bootstrap,
     joining,
@@ -42,6 +43,7 @@ measure_commands.mount(app)
 record_commands.mount(app)
 node_commands.mount(app)
 stopped_commands.mount(app)
+accept_commands.mount(app)
 app.add_typer(alarm_app("provider-node", "wave"), name="alarm")
 
 

@@ -7,13 +7,12 @@ the log has two histories are kept for ever, in the register and in `alarms/clos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from regulator_node.audit import record_command
 from regulator_node.lost_history import LostHistory, keep_lost
-from regulator_node.nation_witness import read_newest_known, read_witnessed, replace_witnessed
+from regulator_node.nation_witness import read_witnessed, replace_witnessed
 from shared.alarms import LOG_FORKED, LOG_PUT_BACK, Alarms
 from shared.channel import Peer, translated
 from shared.clock import system_clock
@@ -29,19 +28,12 @@ from shared.pb.filingnet.network.v1 import witness_service_pb2 as wire
 from shared.pb.filingnet.network.v1 import witness_service_pb2_grpc
 from shared.provisions.regions import NATION
 from shared.range_roots import read_roots
+from shared.told_head import ToldHead
 
 CALL_SECONDS: Final = 60.0
 """How long the nation may take to show its head."""
 
 COMMAND: Final = "regulator-node log accept"
-
-
-@dataclass(frozen=True, slots=True)
-class ToldHead:
-    """The head from which a log goes on, as the operator was told it: entries, and root of 32 bytes."""
-
-    size: int
-    root: bytes
 
 
 async def accept_log(
@@ -62,14 +54,15 @@ async def accept_log(
             that head, or the head is smaller than the one that was cosigned.
         RemoteError: the nation could not be reached, or refused.
     """
-    held, known = await database.read(lambda transaction: (read_witnessed(transaction), read_newest_known(transaction)))
+    held = await database.read(read_witnessed)
     if not held:
         raise FailedPrecondition(
             "nothing of that log was cosigned here: there is nothing to accept", "NOTHING_TO_ACCEPT"
         )
     shown = await _shown(view, peer, told)
-    if told.size < size_of(known):
-        raise _not_shown(f"{size_of(known)} entries of it are known here, and the head that you give has fewer")
+    if told.size < size_of(held):
+        # It would be where the two histories are one still, and say nothing of the new one.
+        raise _not_shown(f"{size_of(held)} entries of it were cosigned here, and the head that you give has fewer")
     proof = await find_fork(held, shown, view.key_ring(), partial(read_roots, peer))
     if proof is None:
         raise FailedPrecondition(

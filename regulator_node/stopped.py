@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 
 from regulator_node import accepted_logs
-from regulator_node.accepted_logs import ToldHead
 from regulator_node.bootstrap import Parts, open_parts
 from regulator_node.nation_recovery import NationRecovered, recover_nation
 from regulator_node.own_log import Recovered, recover
@@ -20,6 +19,7 @@ from shared.folder_lock import FolderLock
 from shared.joining import join_network
 from shared.membership import Membership
 from shared.signing_keys import use_next_key
+from shared.told_head import ToldHead
 from shared.trust.names import NATION
 from shared.trust.tokens import parse_token_for
 

@@ -20,10 +20,10 @@ from shared.cluster.network import Cluster
 from shared.cluster.nodes import Node, RegulatorNode
 from shared.errors import FailedPrecondition, Unavailable
 from shared.provisions.policy import initial_policy
-from tests.e2e.filing_desk import file_account, import_accounts, register
+from tests.e2e.filing_desk import file_account, filings_at, import_accounts, register
 from tests.e2e.test_offline_audit import verify
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
 
 PROVINCE, REGION, GALE, NATION = "330000", "110000", "provider/gale", "regulator/100000"
 ACCEPT = re.compile(r"log accept --data DATA --of 100000 --size (\d+) --root ([0-9a-f]{64})")
@@ -31,8 +31,9 @@ ACCEPT = re.compile(r"log accept --data DATA --of 100000 --size (\d+) --root ([0
 
 @pytest.fixture
 def cluster(filing_cluster_factory: Callable[..., Cluster]) -> Cluster:
-    """Two provinces and two providers; the subjects' region is not the one where they file."""
-    return filing_cluster_factory(provinces=(PROVINCE, REGION), providers={"wave": PROVINCE, "gale": PROVINCE})
+    """Two provinces and three providers, one of which files with the nation; subjects are of the other province."""
+    providers = {"wave": PROVINCE, "gale": PROVINCE, "direct": "100000"}
+    return filing_cluster_factory(provinces=(PROVINCE, REGION), providers=providers)
 
 
 @pytest.fixture
@@ -85,10 +86,13 @@ async def went_on(cluster: Cluster, wave: ProviderClient) -> None:
         await office.set_node_state(GALE, NodeState.DENIED)
     await cluster.add_provider("late", PROVINCE)
     await import_accounts(wave, await register(wave), 5)
+    async with cluster.provider("direct").client() as direct:
+        for _ in range(3):
+            await final(cluster, direct)
 
     async def settled() -> bool:
         everywhere = await versions(cluster)
-        fed = await filings_of(cluster.regulator(REGION)) == await filings_of(cluster.regulator(PROVINCE))
+        fed = await filings_of(cluster.regulator(REGION)) == await filings_of(cluster.nation)
         return len(everywhere) == 1 and fed and await cosigned(cluster)
 
     await cluster.wait_until(settled, "all of it is everywhere and cosigned")
@@ -134,11 +138,34 @@ async def accept(province: RegulatorNode, size: str, root: str) -> None:
     await province.run("regulator_node", "log", "accept", "--data", str(province.folder), *told)
 
 
+async def filed_again(cluster: Cluster, size: str, root: str) -> None:
+    """Has the provider that files with the nation accept the head; all of its filings are there once, and proven."""
+    node = cluster.provider("direct")
+    before = len(filings_at(cluster.nation, "provider/direct"))
+    assert 2 == before
+    await node.stop()
+    told = ("log", "accept", "--data", str(node.folder), "--of", "100000", "--size", size, "--root")
+    with pytest.raises(FailedPrecondition):
+        await node.run("provider_node", *told, root[::-1])
+    assert "files 3 entries again" in await node.run("provider_node", *told, root)
+    await node.start()
+    await cluster.wait_until_delivered("direct")
+    filed = [entry.entry_id for entry in filings_at(cluster.nation, "provider/direct")]
+    assert 5 == len(filed) == len(set(filed))
+    async with node.client() as direct:
+        accounts = [account.account_id async for account in direct.accounts()]
+        assert 5 == len(accounts)
+        for account in accounts:
+            assert await direct.receipt(account)
+
+
 async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: Cluster, tmp_path: Path) -> None:
     """Promises 1, 4 and 7: who was denied stays out, numbers go on, regions miss nothing, and both histories are proven."""
     nation, province, region = cluster.nation, cluster.regulator(PROVINCE), cluster.regulator(REGION)
     async with cluster.provider("wave").client() as wave:
         await file_account(wave)
+        async with cluster.provider("direct").client() as direct:
+            await final(cluster, direct)
         await cluster.wait_until(lambda: cosigned(cluster), "the nation's log is cosigned")
         await backed_up(nation, tmp_path / "copy")
         await went_on(cluster, wave)
@@ -165,13 +192,17 @@ async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: C
             await cluster.wait_until(_raised(each, "LOG_FORKED-100000"), f"{each.name} proves it")
         assert not await cosigned(cluster)
         await final(cluster, wave)
+        async with cluster.provider("direct").client() as direct:
+            await file_account(direct)
         for each in (province, region):
             await each.stop()
-            with pytest.raises(FailedPrecondition):
-                await accept(each, size, root[::-1])
+            if each is province:
+                with pytest.raises(FailedPrecondition):
+                    await accept(each, size, root[::-1])
             await accept(each, size, root)
-            with pytest.raises(FailedPrecondition):
-                await accept(each, size, root)
+            if each is province:
+                with pytest.raises(FailedPrecondition):
+                    await accept(each, size, root)
             await each.start()
             assert [] == open_alarms(each)
 
@@ -186,7 +217,8 @@ async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: C
         for each in cluster.regulators:
             assert NodeState.DENIED is await state_of(each, GALE)
         await cluster.wait_until(lambda: cosigned(cluster), "that is cosigned too")
-        filed = await filings_of(province)
+        await filed_again(cluster, size, root)
+        filed = await filings_of(nation)
         assert meanwhile in filed
 
         async def fed() -> bool:
