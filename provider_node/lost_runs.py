@@ -62,7 +62,7 @@ async def accept_log(database: Database, view: NetworkView, peer: Peer, told: To
             end = middle
     if begin == len(firsts):
         raise FailedPrecondition("all that the nation acknowledged is in its log", "NOTHING_TO_ACCEPT")
-    return await database.write(lambda transaction: _queue_again(transaction, firsts[begin], told.size))
+    return await database.write(lambda transaction: queue_again(transaction, firsts[begin], told.size))
 
 
 class _Shown:
@@ -119,7 +119,17 @@ def _head_of(transaction: Transaction, first: int) -> Checkpoint:
     return Checkpoint.decode(parse_note(note).text)
 
 
-def _queue_again(transaction: Transaction, first: int, resumed: int) -> int:
+def queue_again(transaction: Transaction, first: int, resumed: int) -> int:
+    """Keeps the lost acknowledgements apart and queues their entries again.
+
+    Args:
+        transaction: a write.
+        first: index of the first run that was lost.
+        resumed: size of the log from which it goes on.
+
+    Returns:
+        The number of entries that wait again.
+    """
     lost = (_NATION, first, resumed)
     where = "WHERE destination = ? AND first_index >= ? AND first_index < ?"
     transaction.execute(

@@ -29,7 +29,6 @@ from regulator_node.log_servicer import LogServicer
 from regulator_node.log_watch import RegulatorWatch
 from regulator_node.nation_guard import NationGuard
 from regulator_node.nation_parts import make_office
-from regulator_node.national import NationalOffice
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
 from regulator_node.own_keys import issue_own, load_authority
@@ -167,8 +166,9 @@ class Regulator:
         self._guard = OwnLogGuard(
             parts.database, parts.register_log, parts.view, partial(self.membership.peer, NATION), self._alarms
         )
-        self._asking = NationGuard(parts.view, self.membership.peer, self._guard) if parts.settings.is_nation else None
-        self._office = self._make_office()
+        asking = NationGuard(parts.view, self.membership.peer, self._guard) if parts.settings.is_nation else None
+        self._asking = asking
+        self._office = make_office(parts, parts.authority, asking.compared) if parts.authority and asking else None
         self._witness = Witness(parts.register_log, parts.clock)
         self._officers = OfficerTokens(parts.database, parts.settings.jurisdiction, parts.trust_clock)
         self.audit = Audit(parts.database, parts.settings.jurisdiction, parts.clock)
@@ -225,11 +225,6 @@ class Regulator:
         await self._server.stop(self._parts.settings.shutdown_seconds)
         self._intake.close()
         await self._parts.database.close()
-
-    def _make_office(self) -> NationalOffice | None:
-        if self._parts.authority is None or self._asking is None:
-            return None
-        return make_office(self._parts, self._parts.authority, self._asking.compared)
 
     def _make_intake(self) -> IntakeServicer:
         parts = self._parts
