@@ -30,7 +30,9 @@ async def register(database_url: str) -> AsyncIterator[Database]:
 async def outbox(database_url: str) -> AsyncIterator[Database]:
     """A provider's database: six entries in three runs acknowledged by the nation, one at a province, one refused."""
     database = open_database(database_url, provider_settings.MIGRATIONS)
-    states = [(NATION, sequence, 1, 10 + sequence, 10 + sequence // 2 * 2) for sequence in range(6)]
+    states: list[tuple[str, int, int, int | None, int | None]] = [
+        (NATION, sequence, 1, 10 + sequence, 10 + sequence // 2 * 2) for sequence in range(6)
+    ]
     states += [(NATION, 6, 2, None, None), ("regulator/330000", 0, 1, 12, 12)]
 
     def work(transaction: Transaction) -> None:
