@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -51,10 +52,10 @@ def message_of_every_shape() -> Any:
             if name.startswith("?"):
                 field.oneof_index = 0
             if name == "closed":
-                field.options.Extensions[grammar_pb2.grammar] = "a licence number"
+                field.options.Extensions[grammar_pb2.grammar] = "a licence number"  # type: ignore[index]
     pool = descriptor_pool.Default()
-    pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("every_shape.Whole"))()  # type: ignore[no-untyped-call]
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("every_shape.Whole"))()
 
 
 def clean_entry() -> entry_pb2.Entry:
@@ -133,7 +134,7 @@ def test_finds_identity_data_in_keys_and_values_of_maps() -> None:
 
 def test_finds_identity_data_in_every_shape_of_message() -> None:
     """Guards: texts are read in messages, lists and choices, at any depth, whether or not unknown fields are looked for."""
-    places = {
+    places: dict[str, Callable[[Any], object]] = {
         "leaf.text": lambda whole: setattr(whole.leaf, "text", MOBILE),
         "lines.lines[1]": lambda whole: whole.lines.lines.extend(["clean", MOBILE]),
         "leaves.leaves[1].text": lambda whole: [whole.leaves.leaves.add(text=text) for text in ("clean", MOBILE)],
