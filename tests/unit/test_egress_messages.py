@@ -19,6 +19,7 @@ MOBILE = "13800138000"
 LICENCE_LIKE_A_MOBILE = "13120170002"
 ID_NUMBER = "330106188001010014"  # made up, of a birth in 1880
 FIELD: Final = descriptor_pb2.FieldDescriptorProto
+GRAMMAR: Final[Any] = grammar_pb2.grammar
 UNKNOWN_BYTES: Final = b"\x9a\x06\x0b" + MOBILE.encode()
 
 
@@ -52,7 +53,7 @@ def message_of_every_shape() -> Any:
             if name.startswith("?"):
                 field.oneof_index = 0
             if name == "closed":
-                field.options.Extensions[grammar_pb2.grammar] = "a licence number"  # type: ignore[index]
+                field.options.Extensions[GRAMMAR] = "a licence number"
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("every_shape.Whole"))()
