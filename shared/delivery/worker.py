@@ -255,7 +255,10 @@ class DeliveryWorker:
             raise
         outcome = await asyncio.to_thread(self._verify, batch, response)
         # Finished also when the worker is told to end: what was answered is stored, and who listens hears of it.
-        await asyncio.shield(self._store(batch, outcome))
+        storing = asyncio.ensure_future(self._store(batch, outcome))
+        # Where it fails with nobody left to hear of it, its entries wait on, and the next answer fails the same way.
+        storing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.shield(storing)
 
     async def _asked(
         self, request: intake_service_pb2.SubmitEntriesRequest

@@ -15,7 +15,7 @@ from tests.tried import Tried
 FEW, MANY = 120, 10_000
 """Seeds at the size of `make test`, and of `make faults`."""
 
-ONCE_BROKEN = (1486, 1641, 4655, 6518, 7002, 7670, 9137)
+ONCE_BROKEN = (1486, 1641, 4655, 5210, 6518, 7002, 7670, 9137)
 """Seeds that found a fault among the ten thousand; run at every size."""
 
 
