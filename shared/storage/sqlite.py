@@ -14,6 +14,7 @@ holds it up.
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -234,6 +235,14 @@ class Connection:
         """Turns an error of this connection into one of the catalogue."""
         return sqlite_fault(error, 0 if self._open is None else self._open[0].system_errno)
 
+    def opened_read_only(self, error: BaseException) -> bool:
+        """Whether an error says that a file of the database is open for reading alone.
+
+        Where the write-ahead log could not be opened for writing, SQLite opens it for reading, and every write of this
+        connection would fail until it is opened anew.
+        """
+        return isinstance(error, apsw.IOError) and self._open is not None and self._open[0].system_errno == errno.EBADF
+
     def give_up(self) -> None:
         """Leaves no transaction behind."""
         if self.in_transaction:
@@ -316,9 +325,12 @@ def _run_in_group(connection: Connection, work: WaitingWork) -> None:
 
 def _fail(connection: Connection, works: list[WaitingWork], error: BaseException) -> None:
     """Gives the error to all, since nothing of theirs is stored."""
-    connection.give_up()
     for work in works:
         work.error = connection.fault(error)
+    read_only = connection.opened_read_only(error)
+    connection.give_up()
+    if read_only:
+        connection.close()
 
 
 def read_snapshot(connection: Connection, work: WaitingWork) -> None:

@@ -73,6 +73,9 @@ def sqlite_fault(error: BaseException, system_errno: int = 0) -> BaseException:
             return faults.full()
         if system_errno == errno.EIO:
             return faults.failing()
+        if system_errno == errno.EBADF:
+            # It could be opened for reading alone; what the system said then, SQLite does not keep.
+            return faults.cannot_open()
     for kinds, fault in _FAULTS:
         if isinstance(error, kinds):
             return fault()

@@ -17,6 +17,7 @@ import pytest
 
 from shared.database import Database, Transaction, open_database, sqlite_url
 from shared.errors import Exhausted, FailedPrecondition, FilingnetError, Internal, Unavailable
+from tests.faults.injected import Fault, Point, Strace
 from tests.integration.note_samples import PLANTED, child, insert, numbers, overwrite, write_migrations
 
 WRITER = """
@@ -104,6 +105,22 @@ async def test_a_full_disk_is_said_and_passes(sqlite: Path, migrations: Path) ->
     database = open_database(sqlite_url(sqlite), migrations)
     assert set() == acknowledged - set(await database.read(numbers))
     await database.close()
+
+
+async def test_a_log_that_opened_for_reading_alone_is_opened_anew(database: Database, tmp_path: Path) -> None:
+    """Guards: where there was no room to open the log for writing, the next write opens it again, without a restart."""
+    assert [] == await database.read(numbers)
+    (writer,) = [thread.native_id for thread in threading.enumerate() if thread.name.startswith("database-writer")]
+    assert writer is not None
+    opening_the_log = Point("writer", "openat", 2)
+    with Strace(tmp_path / "calls", {"writer": writer}, Fault(opening_the_log, "ENOSPC")) as strace:
+        with pytest.raises(FailedPrecondition) as refused:
+            await database.write(insert(1))
+        assert strace.fired
+        assert "STORAGE_CANNOT_OPEN" == refused.value.reason
+        assert "room" in refused.value.message
+        await database.write(insert(2))
+    assert [2] == await database.read(numbers)
 
 
 async def test_a_full_disk_undoes_the_whole_commit(database: Database) -> None:
