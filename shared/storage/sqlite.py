@@ -14,7 +14,6 @@ holds it up.
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -28,7 +27,7 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 
 from shared.storage.peewee_errors import driver_error
-from shared.storage.sqlite_faults import sqlite_fault
+from shared.storage.sqlite_faults import opened_read_only, sqlite_fault
 from shared.storage.transaction import EndedCursor, Transaction, insert_statement
 from shared.storage.works import WaitingWork, Work, WorkQueue, release
 
@@ -233,15 +232,12 @@ class Connection:
 
     def fault(self, error: BaseException) -> BaseException:
         """Turns an error of this connection into one of the catalogue."""
-        return sqlite_fault(error, 0 if self._open is None else self._open[0].system_errno)
+        return sqlite_fault(error, self.system_errno)
 
-    def opened_read_only(self, error: BaseException) -> bool:
-        """Whether an error says that a file of the database is open for reading alone.
-
-        Where the write-ahead log could not be opened for writing, SQLite opens it for reading, and every write of this
-        connection would fail until it is opened anew.
-        """
-        return isinstance(error, apsw.IOError) and self._open is not None and self._open[0].system_errno == errno.EBADF
+    @property
+    def system_errno(self) -> int:
+        """The operating system's error number that SQLite kept, 0 if there is none."""
+        return 0 if self._open is None else self._open[0].system_errno
 
     def give_up(self) -> None:
         """Leaves no transaction behind."""
@@ -327,10 +323,10 @@ def _fail(connection: Connection, works: list[WaitingWork], error: BaseException
     """Gives the error to all, since nothing of theirs is stored."""
     for work in works:
         work.error = connection.fault(error)
-    read_only = connection.opened_read_only(error)
-    connection.give_up()
-    if read_only:
+    if opened_read_only(error, connection.system_errno):
         connection.close()
+    else:
+        connection.give_up()
 
 
 def read_snapshot(connection: Connection, work: WaitingWork) -> None:

@@ -56,6 +56,19 @@ def check_version(version: str) -> None:
         )
 
 
+def opened_read_only(error: BaseException, system_errno: int) -> bool:
+    """Whether an error says that a file of the database is open for reading alone.
+
+    Where the write-ahead log cannot be opened for writing, SQLite opens it for reading and does not keep why; every write
+    of that connection fails until it is opened anew.
+
+    Args:
+        error: Anything that was raised in a transaction.
+        system_errno: The operating system's error number that SQLite kept, 0 if there is none.
+    """
+    return isinstance(error, apsw.IOError) and system_errno == errno.EBADF
+
+
 def sqlite_fault(error: BaseException, system_errno: int = 0) -> BaseException:
     """Turns what SQLite reported into an error of the catalogue.
 
@@ -73,9 +86,8 @@ def sqlite_fault(error: BaseException, system_errno: int = 0) -> BaseException:
             return faults.full()
         if system_errno == errno.EIO:
             return faults.failing()
-        if system_errno == errno.EBADF:
-            # It could be opened for reading alone; what the system said then, SQLite does not keep.
-            return faults.cannot_open()
+    if opened_read_only(error, system_errno):
+        return faults.cannot_open()
     for kinds, fault in _FAULTS:
         if isinstance(error, kinds):
             return fault()

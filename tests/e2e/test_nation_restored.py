@@ -159,6 +159,34 @@ async def filed_again(cluster: Cluster, size: str, root: str) -> None:
             assert await direct.receipt(account)
 
 
+async def accepted_by_hand(province: RegulatorNode, region: RegulatorNode, size: str, root: str) -> None:
+    """Each office accepts the nation's new head once, and no other; its alarm is closed by that."""
+    for each in (province, region):
+        await each.stop()
+        if each is province:
+            with pytest.raises(FailedPrecondition):
+                await accept(each, size, root[::-1])
+        await accept(each, size, root)
+        if each is province:
+            with pytest.raises(FailedPrecondition):
+                await accept(each, size, root)
+        await each.start()
+        assert [] == open_alarms(each)
+
+
+async def both_histories_are_proven(nation: RegulatorNode, provinces: tuple[RegulatorNode, ...], keys: Path) -> None:
+    """No alarm is open, the proof of the fork holds with exported keys alone, and the acceptance is in the audit trail."""
+    await nation.run("regulator_node", "keys", "export", "--data", str(nation.folder), "--output", str(keys))
+    for each in provinces:
+        assert [] == open_alarms(each)
+        (proof,) = (each.folder / "alarms" / "closed").glob("*-LOG_FORKED-100000.fork")
+        assert 0 == verify("fork", proof, "--keys", keys).code
+        async with each.client() as officer:
+            assert ["regulator-node log accept"] == [
+                line.method async for line in officer.audit() if "accept" in line.method
+            ]
+
+
 async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: Cluster, tmp_path: Path) -> None:
     """Promises 1, 4 and 7: who was denied stays out, numbers go on, regions miss nothing, and both histories are proven."""
     nation, province, region = cluster.nation, cluster.regulator(PROVINCE), cluster.regulator(REGION)
@@ -194,17 +222,7 @@ async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: C
         await final(cluster, wave)
         async with cluster.provider("direct").client() as direct:
             await file_account(direct)
-        for each in (province, region):
-            await each.stop()
-            if each is province:
-                with pytest.raises(FailedPrecondition):
-                    await accept(each, size, root[::-1])
-            await accept(each, size, root)
-            if each is province:
-                with pytest.raises(FailedPrecondition):
-                    await accept(each, size, root)
-            await each.start()
-            assert [] == open_alarms(each)
+        await accepted_by_hand(province, region, size, root)
 
         # The network works: cosigned again, the next number, nothing undone, nothing missed.
         await cluster.wait_until(lambda: cosigned(cluster), "the nation's log is cosigned again")
@@ -229,16 +247,7 @@ async def test_a_restored_nation_undoes_nothing_and_is_accepted_again(cluster: C
             refused = await file_account(gale)
             await cluster.wait_until_failing("gale")
         assert refused.account_id not in await filings_of(province)
-    keys = tmp_path / "keys.json"
-    await nation.run("regulator_node", "keys", "export", "--data", str(nation.folder), "--output", str(keys))
-    for each in (province, region):
-        assert [] == open_alarms(each)
-        (proof,) = (each.folder / "alarms" / "closed").glob("*-LOG_FORKED-100000.fork")
-        assert 0 == verify("fork", proof, "--keys", keys).code
-        async with each.client() as officer:
-            assert ["regulator-node log accept"] == [
-                line.method async for line in officer.audit() if "accept" in line.method
-            ]
+    await both_histories_are_proven(nation, (province, region), tmp_path / "keys.json")
 
 
 async def test_a_nation_that_grew_on_top_of_its_backup_lets_nobody_in_again(small: Cluster, tmp_path: Path) -> None:
