@@ -21,7 +21,7 @@ from tests.faults.counted_server import Harm
 from tests.faults.disposal_paths import Disposing
 from tests.faults.provider_paths import Deleting, Filing, Registering
 from tests.faults.regulator_paths import Deciding, Publishing, Replicating
-from tests.faults.server_sweep import ServerSweep
+from tests.faults.server_sweep import ServerRun, ServerSweep
 from tests.faults.write_paths import WritePath
 from tests.tried import Tried
 
@@ -53,6 +53,9 @@ EVERY: Final = {
 """At every so-many-th message. What dies before a message leaves what it leaves after the last one; and the server
 recovers as a whole whenever a process of it dies, which takes long, as does starting it."""
 
+MOST_DRAWS: Final = 20
+"""Of points for one harm."""
+
 TOLD: Final = frozenset({"STORAGE_AWAY"})
 
 
@@ -76,13 +79,24 @@ def sweep(request: pytest.FixtureRequest, server: PostgresServer) -> Iterator[Se
     shutil.rmtree(folder)
 
 
-def chosen(sweep: ServerSweep, messages: int, *, full_size: bool) -> list[tuple[int, Harm]]:
-    """The points and what happens there: all of them, or two, of which one is an answer to nobody."""
-    if full_size:
-        return [(at, harm) for harm, every in EVERY.items() for at in range(1, messages + 1, every)]
+def every(sweep: ServerSweep, messages: int) -> list[ServerRun]:
+    """Runs of every harm at all its points."""
+    return [sweep.run(at, harm) for harm, step in EVERY.items() for at in range(1, messages + 1, step)]
+
+
+def few(sweep: ServerSweep, messages: int) -> list[ServerRun]:
+    """Runs of two harms, of which one is an answer to nobody, each until it is met at a point.
+
+    Not every point is met: nothing answers the last word of a connection, and a run may take fewer messages than another.
+    """
     draw = random.Random(f"{SEED}/{sweep.name}")
-    harms = [Harm.CUT_AFTER, draw.choice([harm for harm in Harm if harm is not Harm.CUT_AFTER])]
-    return [(1 + int(messages * draw.random()), harm) for harm in harms]
+    runs = []
+    for harm in (Harm.CUT_AFTER, draw.choice([harm for harm in Harm if harm is not Harm.CUT_AFTER])):
+        for _ in range(MOST_DRAWS):
+            runs.append(run := sweep.run(1 + int(messages * draw.random()), harm))
+            if run.happened:
+                break
+    return runs
 
 
 def test_a_kill_at_any_message_loses_nothing_and_doubles_nothing(
@@ -90,9 +104,10 @@ def test_a_kill_at_any_message_loses_nothing_and_doubles_nothing(
 ) -> None:
     """Promises 1 to 3: whoever dies at whichever message to the server, what was acknowledged is stored, and once."""
     messages = sweep.messages()
-    runs = [sweep.run(at, harm) for at, harm in chosen(sweep, messages, full_size=full_size)]
+    runs = every(sweep, messages) if full_size else few(sweep, messages)
     happened = [run for run in runs if run.happened]
     assert happened
+    assert {run.harm for run in runs} == {run.harm for run in happened}
     assert [] == [run for run in happened if run.lost or run.twice]
     refusals = [reason for run in happened for reason in run.refusals]
     assert set() == set(refusals) - TOLD
