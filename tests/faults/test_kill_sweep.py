@@ -42,8 +42,9 @@ ERRORS: Final = (
     ("ENOSPC", True, False),
     ("EIO", True, False),
     ("ENOSPC", False, True),
+    ("ENOSPC", False, False),
 )
-"""Error, whether it lasts until it is mended, and whether the process is killed after it."""
+"""Error, whether it lasts until it is mended, and whether the process is killed after it. It heals from a short error too."""
 
 ALLOWED: Final = frozenset(
     (error, reason)
