@@ -19,6 +19,8 @@ FIXED_SQLITE: Final = (3, 51, 3)
 """The first SQLite without the WAL-reset bug, which could lose committed pages under two connections."""
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_SHARED_MEMORY: Final = frozenset({apsw.SQLITE_IOERR_SHMOPEN, apsw.SQLITE_IOERR_SHMSIZE, apsw.SQLITE_IOERR_SHMMAP})
+"""The index of the write-ahead log, a file that is made anew: SQLite does not keep why the system did not let it."""
 _UNIQUE: Final = frozenset(
     {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID}
 )
@@ -86,7 +88,7 @@ def sqlite_fault(error: BaseException, system_errno: int = 0) -> BaseException:
             return faults.full()
         if system_errno == errno.EIO:
             return faults.failing()
-    if opened_read_only(error, system_errno):
+    if opened_read_only(error, system_errno) or getattr(error, "extendedresult", 0) in _SHARED_MEMORY:
         return faults.cannot_open()
     for kinds, fault in _FAULTS:
         if isinstance(error, kinds):

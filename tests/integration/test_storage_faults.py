@@ -107,13 +107,18 @@ async def test_a_full_disk_is_said_and_passes(sqlite: Path, migrations: Path) ->
     await database.close()
 
 
-async def test_a_log_that_opened_for_reading_alone_is_opened_anew(database: Database, tmp_path: Path) -> None:
-    """Guards: where there was no room to open the log for writing, the next write opens it again, without a restart."""
-    assert [] == await database.read(numbers)
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [("openat", 2), ("openat", 3), ("ftruncate", 1), ("pwrite64", 1)],
+    ids=["log", "index-of-the-log", "index-emptied", "index-grown"],
+)
+async def test_a_log_that_could_not_be_opened_is_opened_anew(
+    database: Database, tmp_path: Path, call: str, number: int
+) -> None:
+    """Guards: no room to open the log or its index for writing is said as such; the next write opens it, without a restart."""
     (writer,) = [thread.native_id for thread in threading.enumerate() if thread.name.startswith("database-writer")]
     assert writer is not None
-    opening_the_log = Point("writer", "openat", 2)
-    with Strace(tmp_path / "calls", {"writer": writer}, Fault(opening_the_log, "ENOSPC")) as strace:
+    with Strace(tmp_path / "calls", {"writer": writer}, Fault(Point("writer", call, number), "ENOSPC")) as strace:
         with pytest.raises(FailedPrecondition) as refused:
             await database.write(insert(1))
         assert strace.fired
