@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from regulator_node.audit import Audit
@@ -24,15 +23,16 @@ from regulator_node.label_check import LabelCheck
 from regulator_node.label_queries import LabelQueries
 from regulator_node.label_review import LabelReview
 from regulator_node.label_servicer import LabelServicer
-from regulator_node.log import RegisterLog, watch_logs
+from regulator_node.log import watch_logs
 from regulator_node.log_servicer import LogServicer
 from regulator_node.log_watch import RegulatorWatch
 from regulator_node.nation_guard import NationGuard
 from regulator_node.nation_parts import make_office
 from regulator_node.network_servicer import SERVICE, NetworkAffairs, NetworkServicer
 from regulator_node.officers import OfficerTokens
-from regulator_node.own_keys import issue_own, load_authority
+from regulator_node.own_keys import issue_own
 from regulator_node.own_log import OwnLogGuard
+from regulator_node.parts import Parts, open_parts
 from regulator_node.public_servicer import PublicServicer
 from regulator_node.record_holds import RecordHolds
 from regulator_node.record_servicer import RecordServicer
@@ -40,7 +40,7 @@ from regulator_node.record_sources import record_sources
 from regulator_node.register_holds import list_directed
 from regulator_node.review import Review
 from regulator_node.router import Router
-from regulator_node.settings import MIGRATIONS, RegulatorSettings
+from regulator_node.settings import RegulatorSettings
 from regulator_node.status import StatusReader
 from regulator_node.token_buckets import TokenBuckets
 from regulator_node.trust_servicer import SERVICE as TRUST_SERVICE
@@ -48,13 +48,8 @@ from regulator_node.trust_servicer import TrustServicer
 from regulator_node.witness import Witness
 from regulator_node.witness_servicer import WitnessServicer
 from shared.alarms import Alarms
-from shared.changes import Changes
-from shared.clock import Clock, system_clock
-from shared.database import Database, open_database
-from shared.event_engine import keep_event_engine
-from shared.joining import check_signing_key, load_credentials, load_signing_key
+from shared.clock import system_clock
 from shared.membership import Membership
-from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     enrolment_service_pb2_grpc,
     follow_service_pb2_grpc,
@@ -77,9 +72,7 @@ from shared.server import NodeServer
 from shared.serving import serve_until_told
 from shared.simulated_clock import SimulatedClock, clock_from
 from shared.trust.authentication import Authenticator
-from shared.trust.authority import Authority
 from shared.trust.callers import Role
-from shared.trust.credentials import Credentials
 from shared.trust.methods import METHODS, methods_at
 from shared.trust.names import NATION
 from shared.upkeep import for_ever
@@ -88,64 +81,6 @@ METHODS_OF_OFFICERS = {
     method: roles for method, roles in METHODS.items() if method.startswith((SERVICE, TRUST_SERVICE))
 }
 """The rows of NetworkService and TrustService, whose methods for the nation alone a province refuses by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a regulator is made of.
-
-    Attributes:
-        settings: see RegulatorSettings.
-        clock: tells the time by which the provisions are judged.
-        trust_clock: tells the machine's time, by which certificates and tokens are judged.
-        database: the register.
-        view: the documents held.
-        credentials: the TLS key and certificate.
-        register_log: appends to the own log.
-        log_changes: told when any log in the register grew.
-        authority: the CA; None at a province.
-    """
-
-    settings: RegulatorSettings
-    clock: Clock
-    trust_clock: Clock
-    database: Database
-    view: NetworkView
-    credentials: Credentials
-    register_log: RegisterLog
-    log_changes: Changes
-    authority: Authority | None
-
-
-async def open_parts(settings: RegulatorSettings, clock: Clock, trust_clock: Clock | None = None) -> Parts:
-    """Opens the keys and the register, and checks that they belong together.
-
-    Args:
-        settings: of the node.
-        clock: tells the time.
-        trust_clock: tells the machine's time; None for the same.
-
-    Returns:
-        The parts; their database is to be closed.
-
-    Raises:
-        FailedPrecondition: what is missing or does not fit, with the mend.
-    """
-    keep_event_engine()
-    key = load_signing_key(settings.signing_key_file)
-    credentials = load_credentials(settings.credentials_folder, settings.name)
-    authority = load_authority(settings) if settings.is_nation else None
-    database = open_database(settings.database, MIGRATIONS)
-    try:
-        view = NetworkView(database)
-        await view.load()
-        check_signing_key(view, settings.name, key)
-        register_log = RegisterLog(settings.name, settings.jurisdiction, key)
-        await database.write(lambda transaction: register_log.create(transaction, clock()))
-    except BaseException:
-        await database.close()
-        raise
-    return Parts(settings, clock, trust_clock or clock, database, view, credentials, register_log, Changes(), authority)
 
 
 class Regulator:

@@ -12,10 +12,11 @@ from typing import Final
 
 from regulator_node.authorities import Authorities
 from regulator_node.issued_certificates import record_certificate
-from regulator_node.nation_documents import NationDocuments, all_documents, newest
+from regulator_node.nation_documents import NationDocuments, newest
 from regulator_node.node_keys import add_signing_key
 from shared.clock import Clock, micros
 from shared.database import Database, Transaction
+from shared.document_store import all_documents
 from shared.errors import AlreadyExists, InvalidInput, NotFound, Unauthenticated, Violation
 from shared.mapping.licence import licence_from_wire
 from shared.network import NetworkView

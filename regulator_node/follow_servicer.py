@@ -23,7 +23,7 @@ from regulator_node.witness import read_cosigned
 from shared.changes import Changes
 from shared.database import Database, Transaction
 from shared.delivery.follow import HEARTBEAT_SECONDS
-from shared.network import read_documents
+from shared.document_store import next_documents
 from shared.pb.filingnet.network.v1 import evidence_pb2, follow_service_pb2, follow_service_pb2_grpc
 from shared.server import current_caller, recheck_caller
 
@@ -136,7 +136,7 @@ class FollowServicer(follow_service_pb2_grpc.FollowServiceServicer):
         held = {"directory": request.directory_version, "policy": request.policy_version}
 
         def read(transaction: Transaction, cursor: int) -> _Step[follow_service_pb2.FollowDocumentsResponse]:
-            documents = read_documents(transaction, held["directory"], held["policy"])
+            documents = next_documents(transaction, held["directory"], held["policy"])
             for kind, version, _ in documents:
                 held[kind] = max(held[kind], version)
             page = follow_service_pb2.FollowDocumentsResponse(

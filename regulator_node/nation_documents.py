@@ -15,9 +15,10 @@ from regulator_node.policy_holdings import count_filings
 from regulator_node.register import apply_entries
 from shared.clock import Clock
 from shared.database import Database, Transaction
+from shared.document_store import store_document
 from shared.errors import FailedPrecondition, InvalidInput, NotFound
 from shared.mapping.policy import policy_from_wire
-from shared.network import NetworkView, store_document
+from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, evidence_pb2, policy_pb2
 from shared.provisions.policy_succession import check_publication, removed_categories
 from shared.provisions.routing import check_routes
@@ -204,12 +205,3 @@ def newest(transaction: Transaction, kind: str) -> entry_pb2.Entry:
         "SELECT signed FROM document WHERE kind = ? ORDER BY version DESC LIMIT 1", (kind,)
     )
     return entry_pb2.Entry.FromString(evidence_pb2.SignedDocument.FromString(bytes(signed)).entry)
-
-
-def all_documents(transaction: Transaction) -> list[evidence_pb2.SignedDocument]:
-    """Reads the newest directory and, after it, every policy in order."""
-    directory = transaction.execute(
-        "SELECT signed FROM document WHERE kind = 'directory' ORDER BY version DESC LIMIT 1"
-    )
-    policies = transaction.execute("SELECT signed FROM document WHERE kind = 'policy' ORDER BY version")
-    return [evidence_pb2.SignedDocument.FromString(bytes(signed)) for (signed,) in [*directory, *policies]]

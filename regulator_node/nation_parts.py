@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from regulator_node.authorities import Authorities
 from regulator_node.enrolments import Enrolments
 from regulator_node.nation_documents import NationDocuments
 from regulator_node.national import NationalOffice
 from regulator_node.own_keys import office_settings
+from regulator_node.parts import Parts
 from shared.trust.authority import Authority
-
-if TYPE_CHECKING:
-    from regulator_node.bootstrap import Parts
 
 
 def make_office(parts: Parts, authority: Authority, compared: Callable[[], bool]) -> NationalOffice:

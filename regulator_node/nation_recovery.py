@@ -23,11 +23,12 @@ from regulator_node.followers import provinces_to_follow
 from regulator_node.log import NewRun, OwnEntries, RegisterLog, log_size, read_log
 from regulator_node.log_proofs import StoredTree
 from regulator_node.lost_history import LostHistory, is_lost, keep_lost
-from regulator_node.nation_documents import NationDocuments, all_documents, newest
-from regulator_node.own_log import compared, forked, own_checkpoint
+from regulator_node.nation_documents import NationDocuments, newest
+from regulator_node.own_log import compared, forked, own_checkpoint, renew_documents
 from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
 from shared.database import Database, Transaction
+from shared.document_store import all_documents
 from shared.errors import FailedPrecondition
 from shared.evidence.batches import SignedBatch
 from shared.evidence.checkpoints import Checkpoint
@@ -37,6 +38,7 @@ from shared.evidence.hashing import ProofError, split_hashes
 from shared.evidence.notes import parse_note
 from shared.evidence.own_log import LogStanding
 from shared.identifiers import id_bytes
+from shared.joining import check_signing_key
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     directory_pb2,
@@ -112,9 +114,10 @@ async def recover_nation(
 
     Raises:
         FailedPrecondition: PROVINCE_AWAY, a province that takes part cannot be asked and is not left out by name;
-            LOG_FORKED, the log has grown on top of the backup.
+            LOG_FORKED, the log has grown on top of the backup; SIGNING_KEY_UNKNOWN, no directory lists the key.
     """
     shown = await _ask_all(database, register_log, view, peer, without, also_forked=also_forked)
+    check_signing_key(view, register_log.node_name, register_log.key)
     documents = NationDocuments(database, register_log, view, clock, on_change=lambda: None)
     now = clock()
 
@@ -174,14 +177,15 @@ async def _ask_all(
 async def _ask(view: NetworkView, peer: Peer, name: str) -> tuple[directory_pb2.Directory, bytes]:
     """Asks one province for its documents, takes over those that are newer, and for the newest head that it knows."""
     try:
+        await renew_documents(view, peer)
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
         _, policy = view.versions
         request = follow_service_pb2.FollowDocumentsRequest(directory_version=0, policy_version=policy)
         stream = stub.FollowDocuments(request, timeout=CALL_SECONDS)
         page = await translated(stream.read())
         stream.cancel()
+        # Also where it is no newer one: whom it denies is denied.
         directory = verify_document(page.documents[0], view.key_ring().lookup).directory
-        await view.install(page.documents)
         answer = await ask_roots(peer, [], callers_log=True)
     except (RemoteError, ProofError, IndexError) as error:
         why = error.reason if isinstance(error, RemoteError) else str(error)

@@ -33,6 +33,7 @@ from shared.evidence.forks import TreeParts, fork_file, proven
 from shared.evidence.hashing import ProofError
 from shared.evidence.names import log_origin
 from shared.evidence.own_log import LogStanding, standing_of
+from shared.joining import check_signing_key
 from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import (
     entry_pb2,
@@ -193,9 +194,11 @@ async def recover(
 
     Raises:
         RemoteError: the nation could not be reached, or refused.
-        FailedPrecondition: LOG_FORKED, what is here and what the nation holds contradict one another; nothing was changed.
+        FailedPrecondition: LOG_FORKED, what is here and what the nation holds contradict one another; SIGNING_KEY_UNKNOWN;
+            nothing was changed.
     """
     await renew_documents(view, peer)
+    check_signing_key(view, register_log.node_name, register_log.key)
     answer = await _fetch(peer, witness_service_pb2.FetchLogRequest(head_only=True), FETCH_SECONDS)
     own = register_log.jurisdiction
     try:
@@ -227,13 +230,15 @@ async def renew_documents(view: NetworkView, peer: Peer) -> None:
         RemoteError: it could not be reached, or refused.
         ProofError: one is not signed by the nation, or does not follow what is held.
     """
-    directory, policy = view.versions
     stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
-    request = follow_service_pb2.FollowDocumentsRequest(directory_version=directory, policy_version=policy)
-    stream = stub.FollowDocuments(request, timeout=FETCH_SECONDS)
-    page = await translated(stream.read())
-    stream.cancel()
-    await view.install(page.documents)
+    before = None
+    while before != view.versions:
+        directory, policy = before = view.versions
+        request = follow_service_pb2.FollowDocumentsRequest(directory_version=directory, policy_version=policy)
+        stream = stub.FollowDocuments(request, timeout=FETCH_SECONDS)
+        page = await translated(stream.read())
+        stream.cancel()
+        await view.install(page.documents)
 
 
 async def _fetch(

@@ -14,10 +14,10 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from regulator_node.bootstrap import Parts, open_parts
 from regulator_node.fsck import check_register, read_keys
 from regulator_node.log import NewRun, StoredRun, read_log, store_runs
 from regulator_node.log_proofs import StoredTree
+from regulator_node.parts import Parts, open_parts
 from regulator_node.range_roots import read_range_roots
 from regulator_node.reconcile import HERE, RUN, Comparison, Side, compare_logs
 from regulator_node.replication import read_entry

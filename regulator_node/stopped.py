@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 
 from regulator_node import accepted_logs
-from regulator_node.bootstrap import Parts, open_parts
 from regulator_node.nation_recovery import NationRecovered, recover_nation
+from regulator_node.own_keys import certify_anew
 from regulator_node.own_log import Recovered, recover
+from regulator_node.parts import Parts, open_parts
 from regulator_node.settings import RegulatorSettings
 from shared.alarms import Alarms
 from shared.clock import system_clock
@@ -37,7 +38,7 @@ async def rejoin(settings: RegulatorSettings, token_text: str) -> None:
         FailedPrecondition: FOLDER_IN_USE and what else keeps the node from starting.
     """
     token, secret = parse_token_for(token_text, settings.name)
-    async with _opened(settings) as parts:
+    async with _opened(settings, newer_key=True) as parts:
         key = parts.register_log.key
         await join_network(token, secret, parts.credentials, key, settings.network_endpoint, parts.view)
 
@@ -49,7 +50,7 @@ async def recover_log(settings: RegulatorSettings) -> Recovered:
         FailedPrecondition: LOG_FORKED; FOLDER_IN_USE and what else keeps the node from starting.
         RemoteError: the nation could not be reached, or refused.
     """
-    async with _opened(settings) as parts:
+    async with _opened(settings, newer_key=True) as parts:
         peer = Membership(parts.view, parts.credentials).peer(NATION)
         try:
             return await recover(parts.database, parts.register_log, parts.view, peer, system_clock)
@@ -65,7 +66,11 @@ async def recover_nations(
     Raises:
         FailedPrecondition: PROVINCE_AWAY; LOG_FORKED; FOLDER_IN_USE and what else keeps the node from starting.
     """
-    async with _opened(settings) as parts:
+    async with _opened(settings, newer_key=True) as parts:
+        if parts.authority is not None:
+            await certify_anew(
+                parts.database, parts.authority, parts.credentials, parts.view, settings, parts.trust_clock
+            )
         return await recover_nation(
             parts.database,
             parts.register_log,
@@ -100,9 +105,9 @@ async def use_signing_key(settings: RegulatorSettings) -> SigningKey:
 
 
 @asynccontextmanager
-async def _opened(settings: RegulatorSettings) -> AsyncIterator[Parts]:
+async def _opened(settings: RegulatorSettings, *, newer_key: bool = False) -> AsyncIterator[Parts]:
     with closing(FolderLock(settings.folder, "data of a regulator")):
-        parts = await open_parts(settings, system_clock)
+        parts = await open_parts(settings, system_clock, newer_key=newer_key)
         try:
             yield parts
         finally:

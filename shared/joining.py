@@ -88,17 +88,22 @@ def load_credentials(folder: Path, name: str) -> Credentials:
     return credentials
 
 
-def check_signing_key(view: NetworkView, name: str, key: SigningKey) -> None:
+def check_signing_key(
+    view: NetworkView, name: str, key: SigningKey, mend: str = "restore the key from the backup of this folder"
+) -> None:
     """Checks that the directory knows a node by the key that it holds.
+
+    Args:
+        view: the documents held.
+        name: the node.
+        key: the key that it signs with.
+        mend: what to do where it does not.
 
     Raises:
         FailedPrecondition: SIGNING_KEY_UNKNOWN.
     """
     if key.verifying_key not in view.directory.keys_of(name):
-        raise FailedPrecondition(
-            f"the directory knows {name} by another signing key: restore the key from the backup of this folder",
-            "SIGNING_KEY_UNKNOWN",
-        )
+        raise FailedPrecondition(f"the directory knows {name} by another signing key: {mend}", "SIGNING_KEY_UNKNOWN")
 
 
 async def join_network(

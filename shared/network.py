@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 
 from shared.changes import Changes
 from shared.database import Database, Transaction
+from shared.document_store import newest_documents, store_document
 from shared.errors import FailedPrecondition
 from shared.evidence.documents import verify_document
 from shared.evidence.hashing import ProofError, UnusableProof
@@ -34,38 +35,6 @@ REFRESH_SECONDS: Final = 2.0
 """How often a process looks for documents that another process on the same database stored."""
 
 log = structlog.get_logger(__name__)
-
-
-def read_documents(transaction: Transaction, after_directory: int, after_policy: int) -> list[tuple[str, int, bytes]]:
-    """Reads the documents newer than those a follower holds.
-
-    Args:
-        transaction: a read.
-        after_directory: the directory version held; 0 for none.
-        after_policy: the policy version held; 0 for none.
-
-    Returns:
-        Kind, version and serialised SignedDocument; the newest directory first, whose keys
-    verify the rest, then all newer policies in order.
-    """
-    policies = transaction.execute(
-        "SELECT kind, version, signed FROM document WHERE kind = 'policy' AND version > ? ORDER BY version",
-        (after_policy,),
-    )
-    directory = transaction.execute(
-        "SELECT kind, version, signed FROM document WHERE kind = 'directory' AND version > ?"
-        " ORDER BY version DESC LIMIT 1",
-        (after_directory,),
-    )
-    return [(kind, version, bytes(signed)) for kind, version, signed in [*directory, *policies]]
-
-
-def store_document(transaction: Transaction, kind: str, version: int, signed: bytes) -> None:
-    """Stores a document, once."""
-    transaction.execute(
-        "INSERT INTO document (kind, version, signed) VALUES (?, ?, ?) ON CONFLICT (kind, version) DO NOTHING",
-        (kind, version, signed),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +135,7 @@ class NetworkView:
     async def load(self) -> None:
         """Loads what is stored and newer than what is held."""
         directory, policy = self.versions
-        rows = await self._database.read(lambda transaction: read_documents(transaction, directory, policy))
+        rows = await self._database.read(lambda transaction: newest_documents(transaction, directory, policy))
         held = self._held
         for _, _, signed in rows:
             held = held.advanced(_entry(signed))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shared.client.officer import OfficerRole
-from shared.clock import system_clock
 from shared.cluster.network import Cluster
-from shared.cluster.nodes import Node
 from shared.errors import FailedPrecondition, NotFound, Unauthenticated
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 from shared.evidence.receipts import verify_receipt
-from shared.trust.authority import Authority
-from shared.trust.credentials import Credentials
 from tests.e2e.filing_desk import file_account
+from tests.e2e.replaced_keys import heard, let_certificate_end, replace_signing_key, token_to_rejoin
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
@@ -31,25 +27,6 @@ def cluster(filing_cluster_factory: Callable[..., Cluster]) -> Cluster:
     return filing_cluster_factory()
 
 
-async def switched_off_for_long(cluster: Cluster, node: Node) -> None:
-    """Stops a node and puts a certificate in its folder that ended a day ago."""
-    await node.stop()
-    authority = Authority.load(cluster.nation.folder / "ca")
-    credentials = Credentials.load(node.folder / "tls")
-    hosts = ["127.0.0.1"]
-    request, ended = credentials.certificate_request(), system_clock() - timedelta(days=31)
-    issued = authority.sign_request(request, node.name, timedelta(days=30), ended, extra_hosts=hosts)
-    credentials.install(issued.chain_pem, [authority.certificate_pem])
-
-
-async def token_to_rejoin(cluster: Cluster, name: str, file: Path) -> str:
-    """Has the nation make a token to rejoin; returns its file."""
-    async with cluster.nation.client() as office:
-        token = await office.create_token(name, rejoin=True)
-    file.write_text(token.text, "utf-8")  # noqa: ASYNC240 - a test may
-    return str(file)
-
-
 @pytest.mark.parametrize("name", [WAVE, PROVINCE])
 async def test_a_node_whose_certificate_ended_joins_again_with_its_own_key(
     cluster: Cluster, tmp_path: Path, name: str
@@ -57,7 +34,8 @@ async def test_a_node_whose_certificate_ended_joins_again_with_its_own_key(
     """Promise 1: a node that was switched off for long gets a new certificate, and what waited in it is delivered."""
     node = cluster.nodes[name]
     program = "provider_node" if name == WAVE else "regulator_node"
-    await switched_off_for_long(cluster, node)
+    await node.stop()
+    let_certificate_end(cluster, node.folder)
     await node.start()
     async with cluster.provider("wave").client() as wave:
         account = await file_account(wave)
@@ -108,44 +86,23 @@ async def test_a_revoked_officer_token_is_out_at_the_next_call(cluster: Cluster)
     assert "lost-desk" not in listed
 
 
-@pytest.mark.parametrize("name", [WAVE, PROVINCE])
+@pytest.mark.parametrize("name", [WAVE, PROVINCE, NATION])
 async def test_a_signing_key_is_replaced_and_the_old_one_still_proves(
     cluster: Cluster, tmp_path: Path, name: str
 ) -> None:
     """Promise 3: the next key signs what follows, and receipts from before verify by the same key ring."""
-    node, nation = cluster.nodes[name], cluster.nation
-    program = "provider_node" if name == WAVE else "regulator_node"
-    data = ("--data", str(node.folder))
+    node = cluster.nodes[name]
     async with cluster.provider("wave").client() as wave:
         before = await file_account(wave)
         await cluster.wait_until_delivered("wave")
-        public = tmp_path / "next-key"
-        public.write_text(await node.run(program, "signing-key", "next", *data), "utf-8")
-        old = SigningKey.load(node.folder / "signing.pem").key_id
-        added = await nation.run(
-            *("regulator_node", "nodes", "add-key", "--data", str(nation.folder), name, "--key-file", str(public))
-        )
-        version = int(added.split()[-1])
-        for client in (node.client(), cluster.provider("wave").client(), cluster.regulator("330000").client()):  # type: ignore[attr-defined]
-            async with client as asked:
-                await cluster.wait_until(lambda asked=asked: heard(asked, version), "it has heard")  # type: ignore[misc]
-        await node.stop()
-        told = await node.run(program, "signing-key", "use", *data)
-        await node.start()
-        new = SigningKey.load(node.folder / "signing.pem").key_id
-        assert new != old
-        assert new in told
+    old = SigningKey.load(node.folder / "signing.pem").key_id
+    assert old != await replace_signing_key(cluster, node, tmp_path / "next-key")
     async with cluster.provider("wave").client() as wave:
         after = await file_account(wave)
         await cluster.wait_until_delivered("wave")
         ring = KeyRing.from_json(await wave.key_ring())
         for account in (before, after):
             assert verify_receipt(await wave.receipt(account.account_id), ring)
-
-
-async def heard(node: object, version: int) -> bool:
-    """Whether a node holds a directory."""
-    return bool((await node.status()).directory_version >= version)  # type: ignore[attr-defined]
 
 
 async def test_a_regulator_that_moves_is_found_at_its_new_address(cluster: Cluster) -> None:

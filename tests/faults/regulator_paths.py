@@ -12,13 +12,14 @@ from pathlib import Path
 
 from regulator_node.fsck import check_register
 from regulator_node.log import RegisterLog, log_size
-from regulator_node.nation_documents import NationDocuments, all_documents, newest
+from regulator_node.nation_documents import NationDocuments, newest
 from regulator_node.replication import LogCopy
 from regulator_node.review import Outcome, Review, Verdict
 from regulator_node.settings import MIGRATIONS
 from regulator_node.stored_runs import read_runs
 from regulator_node.witness import Witness, read_cosigned
 from shared.database import Database, open_database
+from shared.document_store import all_documents
 from shared.evidence.checkpoints import verify_head
 from shared.evidence.keyring import KeyRing
 from shared.identifiers import id_text

@@ -21,11 +21,11 @@ from regulator_node.log import RegisterLog
 from regulator_node.register import apply_entries
 from shared.clock import micros
 from shared.database import Database, Transaction, open_database
+from shared.document_store import store_document
 from shared.evidence.documents import sign_document
 from shared.evidence.keys import SigningKey
 from shared.identifiers import id_bytes, id_text, new_account_id, new_entry_id
 from shared.mapping.policy import policy_to_wire
-from shared.network import store_document
 from shared.pb.filingnet.network.v1 import entry_pb2, escalation_pb2
 from shared.provisions.policy import initial_policy
 from tests.integration.filing_samples import (

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from regulator_node.bootstrap import Parts, Regulator, open_parts
+from regulator_node.bootstrap import Regulator
 from regulator_node.founding import found_nation, join_province
+from regulator_node.parts import Parts, open_parts
 from regulator_node.settings import RegulatorSettings
 from shared.channel import Peer, local_channel, officer_channel
 from shared.clock import Clock, system_clock

@@ -18,13 +18,14 @@ from regulator_node.policy_file import write_policy
 from regulator_node.policy_holdings import read_holdings
 from shared.client.officer import OfficerClient
 from shared.clock import from_micros, micros, system_clock
+from shared.document_store import store_document
 from shared.errors import InvalidInput
 from shared.evidence.documents import sign_document
 from shared.evidence.hashing import ProofError
 from shared.evidence.keys import SigningKey
 from shared.identifiers import new_entry_id
 from shared.mapping.policy import policy_to_wire
-from shared.network import NetworkView, store_document
+from shared.network import NetworkView
 from shared.pb.filingnet.network.v1 import directory_pb2, entry_pb2, evidence_pb2
 from shared.provisions.policy import (
     TERM_LISTS,

@@ -16,10 +16,10 @@ from shared.calls import ServedCall, serving
 from shared.channel import RemoteError, officer_channel, translated
 from shared.cluster.made_up import person
 from shared.cluster.ports import Ports
+from shared.document_store import newest_documents
 from shared.evidence.batches import sign_batch
 from shared.evidence.documents import verify_document
 from shared.identifiers import new_account_id
-from shared.network import read_documents
 from shared.pb.filingnet.network.v1 import (
     directory_pb2,
     enrolment_service_pb2,
@@ -295,7 +295,7 @@ async def test_each_change_is_a_signed_document_and_in_the_log(nation: Running, 
     """A change of the directory is proven by its document and counted by the log."""
     await provider_of(nation, tmp_path / "provider")
     version = await set_state(nation, PROVIDER, "NODE_STATE_SUSPENDED")
-    rows = await nation.parts.database.read(lambda transaction: read_documents(transaction, 0, 0))
+    rows = await nation.parts.database.read(lambda transaction: newest_documents(transaction, 0, 0))
     newest = evidence_pb2.SignedDocument.FromString(rows[0][2])
     entry = verify_document(newest, nation.view.key_ring().lookup)
     states = {node.name: node.state for node in entry.directory.nodes}

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from regulator_node import bootstrap
-from regulator_node.bootstrap import Regulator, open_parts
+from regulator_node.bootstrap import Regulator
 from regulator_node.founding import found_nation
+from regulator_node.parts import open_parts
 from regulator_node.settings import RegulatorSettings
 from shared.channel import RemoteError, translated
 from shared.clock import system_clock
