@@ -9,11 +9,13 @@ begin with that very head; they are kept for ever, and their entries wait in the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from provider_node.label_rows import fold_all_again
 from shared.channel import Peer
 from shared.clock import micros, system_clock
 from shared.database import Database, Transaction
-from shared.delivery.outbox import OutboxState
+from shared.delivery.outbox import OutboxState, replay
 from shared.errors import FailedPrecondition
 from shared.evidence.checkpoints import Checkpoint, verify_checkpoint
 from shared.evidence.forks import TreeParts, began_with, parts_needed
@@ -62,7 +64,7 @@ async def accept_log(database: Database, view: NetworkView, peer: Peer, told: To
             end = middle
     if begin == len(firsts):
         raise FailedPrecondition("all that the nation acknowledged is in its log", "NOTHING_TO_ACCEPT")
-    return await database.write(lambda transaction: queue_again(transaction, firsts[begin], told.size))
+    return await database.write(lambda transaction: queue_again(transaction, firsts[begin], told.size, system_clock()))
 
 
 class _Shown:
@@ -119,13 +121,14 @@ def _head_of(transaction: Transaction, first: int) -> Checkpoint:
     return Checkpoint.decode(parse_note(note).text)
 
 
-def queue_again(transaction: Transaction, first: int, resumed: int) -> int:
-    """Keeps the lost acknowledgements apart and queues their entries again.
+def queue_again(transaction: Transaction, first: int, resumed: int, now: datetime) -> int:
+    """Keeps the lost acknowledgements apart and queues their entries again, and what was refused for want of them.
 
     Args:
         transaction: a write.
         first: index of the first run that was lost.
         resumed: size of the log from which it goes on.
+        now: by the node's clock.
 
     Returns:
         The number of entries that wait again.
@@ -141,7 +144,25 @@ def queue_again(transaction: Transaction, first: int, resumed: int) -> int:
         transaction.execute(f"DELETE FROM {table} {where}", lost)  # noqa: S608
     rows = transaction.execute(
         "UPDATE outbox SET state = ?, log_index = NULL, run_first_index = NULL, batch_id = NULL, batch_index = NULL"
-        " WHERE destination = ? AND state = ? AND run_first_index >= ? AND run_first_index < ? RETURNING sequence",
+        " WHERE destination = ? AND state = ? AND run_first_index >= ? AND run_first_index < ? RETURNING account_id",
         (OutboxState.QUEUED, _NATION, OutboxState.DELIVERED, first, resumed),
     )
-    return len(rows)
+    accounts = sorted({account for (account,) in rows if account})
+    refused = [account for account in accounts if _refused_since(transaction, account, first)]
+    again = sum(replay(transaction, account, now) for account in refused)
+    fold_all_again(transaction, refused)
+    return len(rows) + again
+
+
+def _refused_since(transaction: Transaction, account_id: str, first: int) -> bool:
+    """Tells whether an entry of an account was refused by a log that may have lacked what came before it."""
+    signed = transaction.execute(
+        "SELECT rejection FROM outbox WHERE destination = ? AND account_id = ? AND state = ? AND rejection IS NOT NULL",
+        (_NATION, account_id, OutboxState.REJECTED),
+    )
+    return any(_size_at_refusal(bytes(rejection)) >= first for (rejection,) in signed)
+
+
+def _size_at_refusal(signed: bytes) -> int:
+    rejection = evidence_pb2.SignedRejection.FromString(signed).rejection
+    return evidence_pb2.Rejection.FromString(rejection).log_size

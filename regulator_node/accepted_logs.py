@@ -60,14 +60,14 @@ async def accept_log(
             "nothing of that log was cosigned here: there is nothing to accept", "NOTHING_TO_ACCEPT"
         )
     shown = await _shown(view, peer, told)
-    if told.size < size_of(held):
-        # It would be where the two histories are one still, and say nothing of the new one.
-        raise _not_shown(f"{size_of(held)} entries of it were cosigned here, and the head that you give has fewer")
     proof = await find_fork(held, shown, view.key_ring(), partial(read_roots, peer))
     if proof is None:
         raise FailedPrecondition(
             "that log continues the head that was cosigned last: there is nothing to accept", "NOTHING_TO_ACCEPT"
         )
+    if told.size < size_of(held):
+        # It would be where the two histories are one still, and say nothing of the new one.
+        raise _not_shown(f"{size_of(held)} entries of it were cosigned here, and the head that you give has fewer")
     # The files first: a crash leaves an alarm too many and no evidence too little.
     alarms.raise_alarm(LOG_FORKED, NATION, FORKED, proof, proven=True)
 

@@ -165,7 +165,13 @@ class Regulator:
         parts = self._parts
         intake = Intake(parts.register_log, feed_regions=parts.settings.is_nation)
         return IntakeServicer(
-            parts.database, intake, parts.settings.jurisdiction, parts.view, parts.clock, parts.log_changes
+            parts.database,
+            intake,
+            parts.settings.jurisdiction,
+            parts.view,
+            parts.clock,
+            parts.log_changes,
+            self._guard.shown,
         )
 
     def _make_server(self) -> NodeServer:

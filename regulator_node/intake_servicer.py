@@ -8,7 +8,7 @@ keeps the batch. Providers are taken in turn, so that one who floods delays the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -73,6 +73,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         view: the documents held: who the provider is, and the policies.
         clock: tells the time.
         log_changes: told when the log grew.
+        compare: compares this log with a head of it that a provider shows, and holds it back where it lacks that.
         max_waiting_bytes: bytes of batches held at once.
         max_waiting_bytes_of_one: bytes of one provider's.
     """
@@ -85,6 +86,7 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         view: NetworkView,
         clock: Clock,
         log_changes: Changes,
+        compare: Callable[[bytes], Awaitable[None]],
         *,
         max_waiting_bytes: int = MAX_WAITING_BYTES,
         max_waiting_bytes_of_one: int = MAX_WAITING_BYTES_OF_ONE,
@@ -95,6 +97,8 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
         self._view = view
         self._clock = clock
         self._log_changes = log_changes
+        self._compare = compare
+        self._compared: set[str] = set()
         self._pool = ThreadPoolExecutor(PREPARING, thread_name_prefix="intake")
         # One at a time: a second one would only take from the first, and wait behind it for the same writer.
         self._openings: Gathering[Opening, Answer] = Gathering(self._store_together, most=GATHERED, groups=1)
@@ -145,6 +149,10 @@ class IntakeServicer(intake_service_pb2_grpc.IntakeServiceServicer):
     async def _taken_in(
         self, request: intake_service_pb2.SubmitEntriesRequest, caller: Caller
     ) -> intake_service_pb2.SubmitEntriesResponse:
+        if request.known_checkpoint and caller.name not in self._compared:
+            # Once: a log that was put back was so before this node started.
+            await self._compare(request.known_checkpoint)
+            self._compared.add(caller.name)
         directory = self._view.directory
         work = partial(
             prepare,
@@ -201,6 +209,7 @@ def surely_kept(request: intake_service_pb2.SubmitEntriesRequest) -> bool:
         and 0 < len(entries) <= MAX_BATCH_ENTRIES
         and all(0 < len(entry) <= 65_536 for entry in entries)
         and 0 <= request.transfers <= 64
+        and len(request.known_checkpoint) <= 4096
     )
 
 

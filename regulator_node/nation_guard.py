@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -19,6 +20,8 @@ from shared.channel import Peer, RemoteError
 from shared.evidence.hashing import ProofError
 from shared.network import NetworkView
 from shared.range_roots import ask_roots
+
+_ROUNDS: Final = int(WATCH_SECONDS / AGAIN_SECONDS)
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,7 @@ class NationGuard:
         self._peer = peer
         self._guard = guard
         self._answered = False
+        self._unheard: frozenset[str] = frozenset()
 
     def compared(self) -> bool:
         """Tells whether a province has answered since this node started, or there is none to ask."""
@@ -44,15 +48,24 @@ class NationGuard:
 
     async def ask(self) -> None:
         """Asks every province that takes part once."""
-        provinces = provinces_to_follow(self._view.directory.nodes)
-        answers = await asyncio.gather(*map(self._ask, sorted(provinces)))
-        self._answered = self._answered or not provinces or any(answers)
+        await self._ask_some(self._provinces())
 
     async def ask_for_ever(self) -> None:
-        """Asks until a province answered, and from then on now and then, until cancelled."""
+        """Asks everybody now and then, and who has not answered more often, until cancelled."""
         while True:
-            await asyncio.sleep(WATCH_SECONDS if self._answered else AGAIN_SECONDS)
+            for _ in range(_ROUNDS):
+                await asyncio.sleep(AGAIN_SECONDS)
+                await self._ask_some(self._unheard & self._provinces())
             await self.ask()
+
+    def _provinces(self) -> frozenset[str]:
+        return frozenset(provinces_to_follow(self._view.directory.nodes))
+
+    async def _ask_some(self, names: frozenset[str]) -> None:
+        asked = sorted(names)
+        answers = await asyncio.gather(*map(self._ask, asked))
+        self._unheard = frozenset(name for name, answered in zip(asked, answers, strict=True) if not answered)
+        self._answered = self._answered or any(answers) or not self._provinces()
 
     async def _ask(self, name: str) -> bool:
         peer = self._peer(name)
@@ -60,7 +73,8 @@ class NationGuard:
             async with asyncio.timeout(ASK_SECONDS):
                 await renew_documents(self._view, peer)
                 answer = await ask_roots(peer, [], callers_log=True)
-            await self._guard.judge(answer.checkpoint)
+            for note in (answer.checkpoint, answer.newest_checkpoint):
+                await self._guard.judge(note)
         except (RemoteError, ProofError, TimeoutError) as error:
             reason = error.reason if isinstance(error, RemoteError) else str(error)
             log.info("own_log_not_compared", node=name, reason=reason)

@@ -22,9 +22,9 @@ from typing import Final
 from regulator_node.followers import provinces_to_follow
 from regulator_node.log import NewRun, OwnEntries, RegisterLog, log_size, read_log
 from regulator_node.log_proofs import StoredTree
-from regulator_node.lost_history import LostHistory, is_lost, keep_lost
+from regulator_node.lost_history import LostHistory, is_lost, keep_lost, read_missed
 from regulator_node.nation_documents import NationDocuments, newest
-from regulator_node.own_log import compared, forked, own_checkpoint, renew_documents
+from regulator_node.own_log import MENDS, compared, forked, own_checkpoint, renew_documents
 from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
 from shared.database import Database, Transaction
@@ -152,30 +152,41 @@ async def _ask_all(
     also_forked: bool,
 ) -> _Shown:
     contradicting: list[directory_pb2.Directory] = []
-    lost_head, asked = b"", set(without)
+    asked = set(without)
+    beyond = []
+    for note in await database.read(read_missed):
+        standing = await _standing(database, register_log, view, "a provider", note)
+        if standing is LogStanding.FORKED and not also_forked:
+            raise forked()
+        beyond += [note] if standing in MENDS else []
     # A newer directory may name provinces that the older one did not.
     while waiting := sorted(provinces_to_follow(view.directory.nodes) - asked):
         name = waiting[0]
         asked.add(name)
-        directory, note = await _ask(view, peer(name), name)
-        try:
-            head = own_checkpoint(note, register_log, view)
-        except ProofError as error:
-            raise FailedPrecondition(f"{name} shows no head of this log: {error}", "CHECKPOINT_WRONG") from error
-        standing, _, _ = await database.read(
-            lambda transaction, head=head: compared(transaction, register_log.jurisdiction, head)  # type: ignore[misc]
-        )
-        if standing is LogStanding.FORKED and not also_forked:
-            raise forked()
-        if standing is LogStanding.FORKED:
+        directory, notes = await _ask(view, peer(name), name)
+        standings = {note: await _standing(database, register_log, view, name, note) for note in notes if note}
+        if LogStanding.FORKED in standings.values():
+            if not also_forked:
+                raise forked()
             contradicting.append(directory)
-        if standing in (LogStanding.BEHIND, LogStanding.FORKED):
-            lost_head = max(filter(None, (lost_head, note)), key=size_of)
-    return _Shown(lost_head, contradicting)
+        beyond += [note for note, standing in standings.items() if standing in MENDS]
+    return _Shown(max(beyond, key=size_of, default=b""), contradicting)
 
 
-async def _ask(view: NetworkView, peer: Peer, name: str) -> tuple[directory_pb2.Directory, bytes]:
-    """Asks one province for its documents, takes over those that are newer, and for the newest head that it knows."""
+async def _standing(
+    database: Database, register_log: RegisterLog, view: NetworkView, name: str, note: bytes
+) -> LogStanding:
+    """Compares the log with a head of it that a province showed."""
+    try:
+        head = own_checkpoint(note, register_log, view)
+    except ProofError as error:
+        raise FailedPrecondition(f"{name} shows no head of this log: {error}", "CHECKPOINT_WRONG") from error
+    standing, _, _ = await database.read(lambda transaction: compared(transaction, register_log.jurisdiction, head))
+    return standing
+
+
+async def _ask(view: NetworkView, peer: Peer, name: str) -> tuple[directory_pb2.Directory, tuple[bytes, bytes]]:
+    """Asks one province for its documents, takes over those that are newer, and for the heads of this log that it knows."""
     try:
         await renew_documents(view, peer)
         stub = peer.stub(follow_service_pb2_grpc.FollowServiceStub)
@@ -193,7 +204,7 @@ async def _ask(view: NetworkView, peer: Peer, name: str) -> tuple[directory_pb2.
         raise FailedPrecondition(message, "PROVINCE_AWAY") from error
     finally:
         await peer.close()
-    return directory, answer.checkpoint
+    return directory, (answer.checkpoint, answer.newest_checkpoint)
 
 
 def _restore_documents(transaction: Transaction, register_log: RegisterLog, now: datetime) -> int:

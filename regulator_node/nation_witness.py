@@ -138,17 +138,24 @@ def read_witnessed(transaction: Transaction) -> bytes:
     return bytes(rows[0][0]) if rows else b""
 
 
-def read_newest_known(transaction: Transaction) -> bytes:
-    """Reads the largest head of the nation's log that this node has a proof of: cosigned, or of a decision that came down.
+def read_known(transaction: Transaction) -> tuple[bytes, bytes]:
+    """Reads the head of the nation's log that was cosigned last, and a larger one that came with a decision or a filing.
 
-    Decisions come down as they are made, a little ahead of the cosigning. Empty where nothing is known.
+    These come down as they are made, a little ahead of the cosigning. Where the log was put back meanwhile the two can be of
+    two histories, so that neither stands for the other.
+
+    Returns:
+        Two signed notes; empty where there is none.
     """
-    heads = [read_witnessed(transaction)]
+    cosigned = read_witnessed(transaction)
     rows = transaction.execute(
         "SELECT receipt FROM foreign_receipt WHERE jurisdiction = ? ORDER BY log_index DESC LIMIT 1", (NATION,)
     )
-    heads += [evidence_pb2.Receipt.FromString(bytes(receipt)).checkpoint for (receipt,) in rows]
-    return max(filter(None, heads), key=size_of, default=b"")
+    for (receipt,) in rows:
+        newest = evidence_pb2.Receipt.FromString(bytes(receipt)).checkpoint
+        if not cosigned or size_of(newest) > size_of(cosigned):
+            return cosigned, newest
+    return cosigned, b""
 
 
 def replace_witnessed(held: bytes, newer: bytes, transaction: Transaction) -> bool:

@@ -21,13 +21,13 @@ import structlog
 
 from regulator_node.log import RegisterLog, read_log
 from regulator_node.log_proofs import StoredTree
-from regulator_node.lost_history import is_lost
+from regulator_node.lost_history import is_lost, keep_missed
 from regulator_node.replication import LogCopy
 from shared.alarms import LOG_BEHIND, LOG_FORKED, Alarms
 from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
 from shared.database import Database, Transaction
-from shared.errors import FailedPrecondition
+from shared.errors import FailedPrecondition, Unavailable
 from shared.evidence.checkpoints import Checkpoint, verify_checkpoint
 from shared.evidence.forks import TreeParts, fork_file, proven
 from shared.evidence.hashing import ProofError
@@ -147,6 +147,27 @@ class OwnLogGuard:
         if mend is not None:
             await asyncio.to_thread(self._raise, standing, note, own_note, parts)
         return standing
+
+    async def shown(self, note: bytes) -> None:
+        """Compares the nation's log with a head of it that a provider shows, and keeps the largest that the log lacks.
+
+        A province's log is judged by the nation's copy of it alone, out of which it is recovered.
+
+        Args:
+            note: a signed note.
+
+        Raises:
+            Unavailable: CHECKPOINT_UNKNOWN, no key that this node knows of itself signed it.
+        """
+        if self._log.jurisdiction != NATION:
+            return
+        try:
+            standing = await self.judge(note)
+        except ProofError as error:
+            message = f"known_checkpoint is no head of this log by a key that this node holds: {error}"
+            raise Unavailable(message, "CHECKPOINT_UNKNOWN") from error
+        if standing in MENDS:
+            await self._database.write(lambda transaction: keep_missed(transaction, note))
 
     def missed(self, size: int) -> None:
         """Is told that another regulator saw more entries of this log than it has, by its word alone."""

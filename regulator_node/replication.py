@@ -309,14 +309,14 @@ class RegionCopy:
             if disposal_of(transaction, jurisdiction, proof.log_index) is not None:
                 # This node disposed of it, by the same rule; the nation may hold it a little longer.
                 continue
-            stored = transaction.execute(
-                "INSERT INTO foreign_receipt (jurisdiction, log_index, receipt) VALUES (?, ?, ?)"
-                " ON CONFLICT (jurisdiction, log_index) DO NOTHING RETURNING log_index",
-                (jurisdiction, proof.log_index, forwarded.receipt.SerializeToString(deterministic=True)),
-            )
-            if not stored:
-                continue
             entry = read_entry(proof.entry_bytes)
+            entry_id = id_bytes(entry.entry_id)
+            if _is_held(transaction, jurisdiction, proof.log_index, entry_id):
+                continue
+            transaction.execute(
+                "INSERT INTO foreign_receipt (jurisdiction, log_index, receipt, entry_id) VALUES (?, ?, ?, ?)",
+                (jurisdiction, proof.log_index, forwarded.receipt.SerializeToString(deterministic=True), entry_id),
+            )
             pass_on(transaction, jurisdiction, proof.log_index, entry)
             apply_entries(
                 transaction,
@@ -331,3 +331,13 @@ class RegionCopy:
             " last_error = ''",
             (self.NAME, cursor, now),
         )
+
+
+def _is_held(transaction: Transaction, jurisdiction: str, log_index: int, entry_id: bytes) -> bool:
+    """Tells whether an entry was forwarded before: to this place, or to one that the nation's log lost and that is kept."""
+    return bool(
+        transaction.execute(
+            "SELECT 1 FROM foreign_receipt WHERE jurisdiction = ? AND (log_index = ? OR entry_id = ?) LIMIT 1",
+            (jurisdiction, log_index, entry_id),
+        )
+    )

@@ -14,7 +14,7 @@ import grpc
 from regulator_node.follow_servicer import MAX_PAGE_BYTES, MAX_RUNS
 from regulator_node.log import log_size, read_checkpoint, read_log
 from regulator_node.log_proofs import prove_final, read_head
-from regulator_node.nation_witness import read_newest_known
+from regulator_node.nation_witness import read_known
 from regulator_node.own_log import LOST_MEND, MENDS, OwnLogGuard
 from regulator_node.range_roots import read_range_roots
 from regulator_node.stored_runs import read_runs
@@ -126,8 +126,10 @@ class WitnessServicer(witness_service_pb2_grpc.WitnessServiceServicer):
         del context
         caller = current_caller()
         if request.callers_log and caller.role is Role.NATION and not request.ranges:
-            note = await self._database.read(read_newest_known)
-            return witness_service_pb2.GetRangeRootsResponse(size=size_of(note) if note else 0, checkpoint=note)
+            cosigned, newest = await self._database.read(read_known)
+            return witness_service_pb2.GetRangeRootsResponse(
+                size=size_of(cosigned) if cosigned else 0, checkpoint=cosigned, newest_checkpoint=newest
+            )
         elsewhere = request.callers_log and (caller.role is not Role.PROVINCE or self._jurisdiction != NATION)
         if elsewhere or (request.from_entries and caller.role is Role.PROVIDER):
             message = (

@@ -41,6 +41,7 @@ from shared.evidence.hashing import ProofError
 from shared.evidence.keyring import KeyRing
 from shared.evidence.keys import SigningKey
 from shared.pb.filingnet.network.v1 import intake_service_pb2
+from shared.trust.names import NATION
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 2 * 1024 * 1024
@@ -152,6 +153,7 @@ class DeliveryWorker:
         self._wake = asyncio.Event()
         self._cursor = 0
         self._cosigned = self._log_size = 0
+        self._known = b""
         self.recorded = Changes()
 
     def wake(self) -> None:
@@ -231,6 +233,7 @@ class DeliveryWorker:
         self._cosigned = sizes[0][0] if sizes else 0
         head = newest_head(transaction, self._route.destination)
         self._log_size = size_of(head) if head else 0
+        self._known = head if self._route.destination == NATION else b""
         # What was queued again meanwhile lies behind the cursor and goes first, in the next round. What is withheld lies
         # there as well, and is passed on purpose.
         passed = self._cursor if self._withheld is None else 0
@@ -245,7 +248,9 @@ class DeliveryWorker:
 
     async def _deliver(self, batch: SentBatch) -> None:
         request = intake_service_pb2.SubmitEntriesRequest(
-            batch=batch.signed.signed_header(), entries=[row.entry for row in batch.rows]
+            batch=batch.signed.signed_header(),
+            entries=[row.entry for row in batch.rows],
+            known_checkpoint=self._known,
         )
         try:
             response = await self._asked(request)

@@ -39,6 +39,13 @@ def directory_of(version: int) -> evidence_pb2.SignedDocument:
     return sign_document(entry.SerializeToString(), SIGNED_BY[version])
 
 
+def directory_of_nation(key: SigningKey) -> evidence_pb2.SignedDocument:
+    """Makes the first directory of a network with nobody else in it."""
+    entry = _entry(1)
+    entry.directory.CopyFrom(directory_pb2.Directory(version=1, ca_certificates=["made up"], nodes=[node(NATION, key)]))
+    return sign_document(entry.SerializeToString(), key)
+
+
 def policy_by(key: SigningKey) -> evidence_pb2.SignedDocument:
     """Makes the first policy."""
     entry = _entry(1)

@@ -13,6 +13,8 @@ from regulator_node.lost_history import LostHistory, is_lost, keep_lost
 from regulator_node.settings import MIGRATIONS
 from shared.clock import system_clock
 from shared.database import Database, Transaction, open_database
+from shared.delivery.outbox import OutboxState
+from shared.pb.filingnet.network.v1 import evidence_pb2
 
 NATION = "regulator/100000"
 LOST = LostHistory("100000", 5, 4_104, b"head", b"proof")
@@ -71,7 +73,7 @@ async def test_a_lost_history_is_kept_once_and_covers_what_is_below_where_the_lo
 
 async def test_what_was_acknowledged_by_a_lost_history_waits_again_and_nothing_else(outbox: Database) -> None:
     """Promise 1: entries of the lost runs are queued in their old places; acknowledgements are kept, others untouched."""
-    assert 4 == await outbox.write(lambda transaction: queue_again(transaction, 12, 4_104))
+    assert 4 == await outbox.write(lambda transaction: queue_again(transaction, 12, 4_104, system_clock()))
 
     def read(transaction: Transaction) -> tuple[list[tuple[object, ...]], ...]:
         queued = (
@@ -90,3 +92,22 @@ async def test_what_was_acknowledged_by_a_lost_history_waits_again_and_nothing_e
         [(NATION, 10), ("regulator/330000", 12)] == [tuple(row) for row in delivered] == [tuple(row) for row in final]
     )
     assert [(12, 4_104), (14, 4_104)] == [tuple(row) for row in lost]
+
+
+@pytest.mark.parametrize(("size", "again"), [(12, True), (4_104, True), (11, False)])
+async def test_what_was_refused_for_want_of_what_was_lost_is_sent_again(
+    outbox: Database, size: int, again: bool
+) -> None:
+    """Promise 6: a refusal by a log that lacked what came before it stops its account no longer; an earlier one stands."""
+    rejection = evidence_pb2.Rejection(reason="REVISION_OUT_OF_ORDER", log_size=size).SerializeToString()
+    signed = evidence_pb2.SignedRejection(rejection=rejection).SerializeToString()
+
+    def refuse(transaction: Transaction) -> None:
+        refused = "UPDATE outbox SET state = ?, rejection = ? WHERE destination = ? AND sequence = 6"
+        transaction.execute(refused, (OutboxState.REJECTED, signed, NATION))
+
+    await outbox.write(refuse)
+    assert 4 + again == await outbox.write(lambda transaction: queue_again(transaction, 12, 4_104, system_clock()))
+    query = "SELECT state FROM outbox WHERE destination = ? AND sequence = 6"
+    ((state,),) = await outbox.read(lambda transaction: transaction.execute(query, (NATION,)))
+    assert (OutboxState.QUEUED if again else OutboxState.REJECTED) == state

@@ -92,7 +92,7 @@ async def test_entries_that_are_there_are_found_by_their_account(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str, holder: str
 ) -> None:
     """Art. 8(2): what an older program stored of an account is placed as a new entry is, in each log and what came by a
-    region's feed."""
+    region's feed, which is known by its id."""
     async with copied(sqlite_url(tmp_path / "node.db"), tmp_path) as both:
         await both.life()
         await both.life(withdrawn=False)
@@ -110,6 +110,8 @@ async def test_entries_that_are_there_are_found_by_their_account(
                     newest = await brought.read(columns_of)
                     read = partial(rows_of, table="account_entry", columns=newest["account_entry"])
                     wanted, found = await source.read(read), await brought.read(read)
+                    came = partial(rows_of, table="foreign_receipt", columns=newest["foreign_receipt"])
+                    assert await source.read(came) == await brought.read(came)
                 finally:
                     await brought.close()
     assert 8 == len(found)

@@ -250,8 +250,12 @@ async def test_what_waits_is_bounded_and_nothing_of_it_is_lost(network: Network)
     held_up = asyncio.create_task(parts.database.write(hold))
     await asyncio.to_thread(writing.wait, 30)
     intake = Intake(parts.register_log, feed_regions=False)
+
+    async def compare(note: bytes) -> None:
+        raise AssertionError(note)
+
     servicer = IntakeServicer(
-        parts.database, intake, "330000", parts.view, parts.clock, parts.log_changes, max_waiting_bytes=1000
+        parts.database, intake, "330000", parts.view, parts.clock, parts.log_changes, compare, max_waiting_bytes=1000
     )
     caller = Caller(PROVIDER, Role.PROVIDER, "330000")
     with serving(ServedCall("", caller, lambda: None)):

@@ -20,10 +20,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--count", type=int, default=1, help="how many seeds from there on")
     parser.add_argument("--trace", action="store_true", help="show everything that happens")
+    parser.add_argument("--old-nation", action="store_true", help="put the nation's disk back to an earlier image")
     arguments = parser.parse_args()
     failed, began = 0, time.process_time()
     for seed in range(arguments.seed, arguments.seed + arguments.count):
-        outcome = run_seed(seed, told if arguments.trace else None)
+        outcome = run_seed(seed, told if arguments.trace else None, old_nation=arguments.old_nation)
         for sentence in outcome.broken:
             told(f"seed {seed}: {sentence}")
         failed += bool(outcome.broken)

@@ -89,10 +89,12 @@ class Checks:
 
     def _region_under_way(self, province: RegulatorNode) -> Iterator[str]:
         fed = self._nation.disk.rows(
-            "SELECT DISTINCT jurisdiction, log_index FROM region_feed WHERE region = ?", province.jurisdiction
+            "SELECT DISTINCT e.entry_id FROM region_feed f JOIN log_entry e ON e.jurisdiction = f.jurisdiction"
+            " AND e.log_index = f.log_index WHERE f.region = ?",
+            province.jurisdiction,
         )
-        heard = province.disk.rows("SELECT jurisdiction, log_index FROM foreign_receipt")
-        if set(heard) != set(fed):
+        heard = province.disk.rows("SELECT entry_id FROM foreign_receipt")
+        if sorted(heard) != sorted(fed):
             yield f"{province.name} heard of {len(heard)} of {len(fed)} entries for its region"
 
     def _provider_under_way(self, provider: ProviderNode) -> Iterator[str]:
@@ -130,7 +132,7 @@ class Checks:
         return found
 
     def _log(self, holder: RegulatorNode, jurisdiction: str = "") -> Entries:
-        if holder.name in self.put_back:
+        if holder.name in self.put_back and holder is not self._nation:
             holder, jurisdiction = self._nation, holder.jurisdiction
         rows = holder.disk.rows(
             "SELECT log_index, entry FROM log_entry WHERE jurisdiction = ?", jurisdiction or holder.jurisdiction

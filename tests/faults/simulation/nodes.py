@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from provider_node import lost_runs
 from provider_node.accounts import Accounts
 from provider_node.blind_index import BlindIndex
 from provider_node.gate import Gate, LicenceReader
@@ -19,12 +20,15 @@ from provider_node.measure_rows import StoredMeasures
 from provider_node.refusals import Refusals
 from provider_node.regulator_link import RegulatorLink
 from provider_node.standing import own_licence, read_standing
+from regulator_node import accepted_logs
 from regulator_node.follow_servicer import FollowServicer
 from regulator_node.followers import Following, follow_nation, follow_provinces
 from regulator_node.intake import Intake
 from regulator_node.intake_servicer import UNVALIDATED, IntakeServicer
 from regulator_node.log import RegisterLog
 from regulator_node.log_watch import RegulatorWatch
+from regulator_node.nation_guard import NationGuard
+from regulator_node.nation_recovery import NationRecovered, recover_nation
 from regulator_node.own_log import OwnLogGuard, recover
 from regulator_node.review import Review
 from regulator_node.witness import Witness
@@ -38,6 +42,7 @@ from shared.pb.filingnet.network.v1 import (
     intake_service_pb2_grpc,
     witness_service_pb2_grpc,
 )
+from shared.told_head import ToldHead
 from shared.upkeep import for_ever
 from tests.faults.simulation.disks import Disk, SimulatedDatabase
 from tests.faults.simulation.founded import BEGIN, NATION, founded, key_of
@@ -48,6 +53,8 @@ from tests.faults.simulation.wire import Wire
 
 AGAIN_SECONDS: Final = 1.0
 """After which a node that could not start is started again."""
+
+Answer = TypeVar("Answer")
 
 INDEX_KEY = b"simulated blind index, 32 bytes."
 
@@ -139,6 +146,29 @@ class Node:
         self.life.kill()
         self.parts = None
 
+    async def aside(self, work: Callable[[SimulatedDatabase, NetworkView], Awaitable[Answer]]) -> Answer:
+        """Runs a command beside the stopped node: a life of its own.
+
+        Raises:
+            FilingnetError: as the command refuses.
+        """
+        if self.up:
+            self.crash()
+        life = Life(self.name, self.lives)
+        self.ended.append(life)
+        try:
+            answer: Answer = await life.spawn(self._aside(SimulatedDatabase(self.disk, self.around.chance, life), work))
+            return answer
+        finally:
+            life.kill()
+
+    async def _aside(
+        self, database: SimulatedDatabase, work: Callable[[SimulatedDatabase, NetworkView], Awaitable[Answer]]
+    ) -> Answer:
+        view = NetworkView(database)
+        await view.load()
+        return await work(database, view)
+
     async def live(self) -> None:
         """Puts the parts together and runs them."""
         raise NotImplementedError
@@ -154,9 +184,18 @@ class RegulatorParts:
 
 
 class RegulatorNode(Node):
-    """A regulator: the nation, or a province."""
+    """A regulator: the nation, or a province.
+
+    Attributes:
+        asks: whether it asks others what they hold of its log. A nation does where its disk is put back; otherwise that
+            would change nothing, but every seed.
+    """
 
     parts: RegulatorParts | None
+
+    def __init__(self, name: str, surroundings: Surroundings) -> None:
+        super().__init__(name, surroundings)
+        self.asks = name != NATION
 
     @property
     def jurisdiction(self) -> str:
@@ -164,33 +203,54 @@ class RegulatorNode(Node):
         return self.name.partition("/")[2]
 
     async def recover(self) -> None:
-        """Runs `regulator-node recover` beside the stopped node: a life of its own.
+        """Runs `regulator-node recover` at a province.
 
         Raises:
             FailedPrecondition: LOG_FORKED.
         """
-        self.crash()
-        life = Life(self.name, self.lives)
-        database = SimulatedDatabase(self.disk, self.around.chance, life)
-        self.ended.append(life)
-        try:
-            await life.spawn(self._recover(database))
-        finally:
-            life.kill()
 
-    async def _recover(self, database: SimulatedDatabase) -> None:
-        view = NetworkView(database)
-        await view.load()
-        log = RegisterLog(self.name, self.jurisdiction, key_of(self.name))
-        recovered = await recover(database, log, view, self.around.wire.peer(self.name)(NATION), self.clock)
-        self.around.trace.note(f"{self.name} recovered {recovered.entries} entries")
+        async def work(database: SimulatedDatabase, view: NetworkView) -> None:
+            peer = self.around.wire.peer(self.name)(NATION)
+            recovered = await recover(database, self._own_log(), view, peer, self.clock)
+            self.around.trace.note(f"{self.name} recovered {recovered.entries} entries")
+
+        await self.aside(work)
+
+    async def recover_as_nation(self) -> NationRecovered:
+        """Runs `regulator-node recover` at the nation.
+
+        Raises:
+            FailedPrecondition: LOG_FORKED.
+        """
+
+        async def work(database: SimulatedDatabase, view: NetworkView) -> NationRecovered:
+            peer = self.around.wire.peer(self.name)
+            return await recover_nation(database, self._own_log(), view, peer, self.clock)
+
+        return await self.aside(work)
+
+    async def accept(self, told: ToldHead) -> None:
+        """Runs `regulator-node log accept` at a province.
+
+        Raises:
+            FailedPrecondition: NOTHING_TO_ACCEPT.
+        """
+
+        async def work(database: SimulatedDatabase, view: NetworkView) -> None:
+            peer = self.around.wire.peer(self.name)(NATION)
+            await accepted_logs.accept_log(database, view, peer, self.alarms, self.jurisdiction, told)
+
+        await self.aside(work)
+
+    def _own_log(self) -> RegisterLog:
+        return RegisterLog(self.name, self.jurisdiction, key_of(self.name))
 
     async def live(self) -> None:
         """Puts a regulator together (regulator_node/bootstrap.py)."""
         database, clock, own = self.database, self.clock, self.jurisdiction
         view, log_changes = NetworkView(database), Changes()
         await view.load()
-        log = RegisterLog(self.name, own, key_of(self.name))
+        log = self._own_log()
         await database.write(lambda transaction: log.create(transaction, clock()))
         peer, nation = self.around.wire.peer(self.name), self.name == NATION
         guard = OwnLogGuard(database, log, view, partial(peer, NATION), self.alarms)
@@ -199,7 +259,7 @@ class RegulatorNode(Node):
         servicers: list[tuple[Any, Any]] = [
             (
                 intake_service_pb2_grpc.add_IntakeServiceServicer_to_server,
-                IntakeServicer(database, intake, own, view, clock, log_changes),
+                IntakeServicer(database, intake, own, view, clock, log_changes, guard.shown),
             ),
             (
                 follow_service_pb2_grpc.add_FollowServiceServicer_to_server,
@@ -211,8 +271,9 @@ class RegulatorNode(Node):
             ),
         ]
         served = Served(self.life, view, clock, own, servicers, UNVALIDATED)
-        if not nation:
-            await guard.ask()
+        asking = NationGuard(view, peer, guard) if nation else guard
+        if self.asks:
+            await asking.ask()
         self.around.wire.serve(served)
         review = Review(database, log, view.policy_at, clock, feed_regions=nation, on_change=log_changes.notify)
         self.parts = RegulatorParts(review, log, view)
@@ -221,7 +282,9 @@ class RegulatorNode(Node):
         if nation:
             works: dict[str, Any] = {"provinces": partial(follow_provinces, following, witness)}
         else:
-            works = {"nation": partial(follow_nation, following, witness), "own log": guard.ask_for_ever}
+            works = {"nation": partial(follow_nation, following, witness)}
+        if self.asks:
+            works["own log"] = asking.ask_for_ever
         for name, work in works.items():
             self.life.spawn(for_ever(name, work))
 
@@ -277,3 +340,15 @@ class ProviderNode(Node):
         accounts = Accounts(database, BlindIndex(INDEX_KEY), standing, self.use_clock, link.wake, gate)
         self.parts = ProviderParts(accounts)
         self.life.spawn(for_ever("delivery", link.run))
+
+    async def accept(self, told: ToldHead) -> int:
+        """Runs `provider-node log accept`; returns how many entries wait again.
+
+        Raises:
+            FailedPrecondition: NOTHING_TO_ACCEPT.
+        """
+
+        async def work(database: SimulatedDatabase, view: NetworkView) -> int:
+            return await lost_runs.accept_log(database, view, self.around.wire.peer(self.name)(NATION), told)
+
+        return await self.aside(work)

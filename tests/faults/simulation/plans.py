@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tests.faults.simulation.founded import NATION, PROVIDERS, PROVINCES
@@ -37,7 +37,7 @@ class Plan:
         skews: by how many seconds each clock is wrong.
         accidents: in order.
         max_entries: in a batch, so that several are under way at once.
-        put_back: the province whose disk is put back to an earlier image; empty for none.
+        put_back: the regulator whose disk is put back to an earlier image; empty for none.
     """
 
     providers: tuple[str, ...]
@@ -55,6 +55,17 @@ class Plan:
     def nodes(self) -> tuple[str, ...]:
         """Everybody."""
         return (NATION, *PROVINCES, *self.providers)
+
+
+def with_old_nation(plan: Plan) -> Plan:
+    """Returns a plan in which the nation's disk is put back, and somebody files with it."""
+    files = next(name for name, jurisdiction in PROVIDERS.items() if jurisdiction == "100000")
+    return replace(
+        plan,
+        providers=tuple(sorted({*plan.providers, files})),
+        skews={files: 0.0, **plan.skews},
+        put_back=NATION,
+    )
 
 
 def plan_of(chance: random.Random) -> Plan:

@@ -17,8 +17,9 @@ from tests.faults.simulation.lives import make_task
 from tests.faults.simulation.logged import logged
 from tests.faults.simulation.nodes import Node, ProviderNode, RegulatorNode, Surroundings
 from tests.faults.simulation.old_disks import OldDisk
+from tests.faults.simulation.old_nation import OldNation
 from tests.faults.simulation.people import Backend, Ledger, Officer
-from tests.faults.simulation.plans import Accident, Plan, plan_of
+from tests.faults.simulation.plans import Accident, Plan, plan_of, with_old_nation
 from tests.faults.simulation.trace import Trace
 from tests.faults.simulation.virtual_time import VirtualTimeLoop
 from tests.faults.simulation.weather import Line, Lost, Weather
@@ -65,11 +66,12 @@ class Outcome:
     quiet_seconds: float = 0.0
 
 
-def run_seed(seed: int, show: Callable[[str], None] | None = None) -> Outcome:
+def run_seed(seed: int, show: Callable[[str], None] | None = None, *, old_nation: bool = False) -> Outcome:
     """Runs one seed.
 
     Args:
         seed: any number; the same one is the same run.
+        old_nation: whether the nation's disk is put back, instead of perhaps a province's.
         show: is told what happens, line by line.
     """
     founded()
@@ -81,7 +83,7 @@ def run_seed(seed: int, show: Callable[[str], None] | None = None) -> Outcome:
     trace = Trace(loop.time, show)
     try:
         with drawn_from(random.Random(chance.random())), logged(trace) as problems:
-            outcome = loop.run_until_complete(_Run(seed, chance, trace).run())
+            outcome = loop.run_until_complete(_Run(seed, chance, trace, old_nation=old_nation).run())
             outcome.broken += problems
             outcome.broken += [f"nobody handled: {each}" for each in loop.unhandled]
     finally:
@@ -92,8 +94,8 @@ def run_seed(seed: int, show: Callable[[str], None] | None = None) -> Outcome:
 
 
 class _Run:
-    def __init__(self, seed: int, chance: random.Random, trace: Trace) -> None:
-        self._plan: Plan = plan_of(chance)
+    def __init__(self, seed: int, chance: random.Random, trace: Trace, *, old_nation: bool) -> None:
+        self._plan: Plan = with_old_nation(plan_of(chance)) if old_nation else plan_of(chance)
         self._chance = chance
         self._trace = trace
         self._weather = Weather(chance, self._plan.badness, self._plan.slowest)
@@ -104,13 +106,16 @@ class _Run:
             self._nodes[name].ahead = timedelta(seconds=round(self._plan.skews[name], 6))
         self._ledger = Ledger()
         self._checks = Checks(self._nodes, self._ledger, chance)
-        self._old_disk = OldDisk(self._plan, self._nodes, self._checks, chance)
+        old = OldNation if old_nation else OldDisk
+        self._old_disk: OldDisk | OldNation = old(self._plan, self._nodes, self._checks, chance)
         self._outcome = Outcome(seed, nodes=len(self._nodes), lost=self._weather.lost)
 
     def _make(self, name: str) -> Node:
         if name in PROVIDERS:
             return ProviderNode(name, self._around, f"regulator/{PROVIDERS[name]}", self._plan.max_entries)
-        return RegulatorNode(name, self._around)
+        regulator = RegulatorNode(name, self._around)
+        regulator.asks = name != NATION or name == self._plan.put_back
+        return regulator
 
     async def run(self) -> Outcome:
         self._trace.note(f"{self._plan}")
@@ -141,7 +146,12 @@ class _Run:
     def _people(self) -> list[Awaitable[None]]:
         nodes = self._nodes.values()
         backends = [Backend(node, self._chance, self._ledger) for node in nodes if isinstance(node, ProviderNode)]
-        officers = [Officer(node, self._chance, self._ledger) for node in nodes if isinstance(node, RegulatorNode)]
+        officers = [
+            Officer(node, self._chance, self._ledger)
+            for node in nodes
+            # What the nation's officers decided would be lost with its disk: nobody else holds it.
+            if isinstance(node, RegulatorNode) and not node.name == self._plan.put_back == NATION
+        ]
         return [
             *(self._later(self._chance.choice(backends).act) for _ in range(self._plan.acts)),
             *(self._later(self._chance.choice(officers).act) for _ in range(self._plan.decisions)),
