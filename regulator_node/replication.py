@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -311,7 +312,7 @@ class RegionCopy:
                 continue
             entry = read_entry(proof.entry_bytes)
             entry_id = id_bytes(entry.entry_id)
-            if _is_held(transaction, jurisdiction, proof.log_index, entry_id):
+            if _is_held(transaction, jurisdiction, proof.log_index, entry_id, proof.entry_bytes):
                 continue
             transaction.execute(
                 "INSERT INTO foreign_receipt (jurisdiction, log_index, receipt, entry_id) VALUES (?, ?, ?, ?)",
@@ -333,11 +334,20 @@ class RegionCopy:
         )
 
 
-def _is_held(transaction: Transaction, jurisdiction: str, log_index: int, entry_id: bytes) -> bool:
-    """Tells whether an entry was forwarded before: to this place, or to one that the nation's log lost and that is kept."""
-    return bool(
-        transaction.execute(
-            "SELECT 1 FROM foreign_receipt WHERE jurisdiction = ? AND (log_index = ? OR entry_id = ?) LIMIT 1",
-            (jurisdiction, log_index, entry_id),
-        )
-    )
+def _is_held(transaction: Transaction, jurisdiction: str, log_index: int, entry_id: bytes, raw: bytes) -> bool:
+    """Tells whether an entry was forwarded before: to this place, or to one that the nation's log lost and that is kept.
+
+    A place keeps what came to it first, also where the nation's log was put back and holds another entry there now.
+    """
+    place = "SELECT receipt FROM foreign_receipt WHERE jurisdiction = ? AND log_index = ?"
+    here = _entries(transaction.execute(place, (jurisdiction, log_index)))
+    if here and raw not in here:
+        log.error("forwarded_entry_left_out", jurisdiction=jurisdiction, log_index=log_index)
+    by_id = transaction.by_index("foreign_receipt_entry")
+    same = f"SELECT receipt FROM foreign_receipt {by_id} WHERE entry_id = ? AND jurisdiction = ?"  # noqa: S608
+    # Of another origin it is another entry, whatever its id.
+    return bool(here) or raw in _entries(transaction.execute(same, (entry_id, jurisdiction)))
+
+
+def _entries(receipts: Sequence[tuple[Any, ...]]) -> list[bytes]:
+    return [evidence_pb2.Receipt.FromString(bytes(receipt)).entry for (receipt,) in receipts]
