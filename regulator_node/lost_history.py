@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from shared.clock import micros, system_clock
 from shared.database import Transaction
-from shared.evidence.forks import size_of
-from shared.provisions.regions import NATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +50,3 @@ def is_lost(transaction: Transaction, jurisdiction: str, size: int) -> bool:
             "SELECT 1 FROM lost_history WHERE jurisdiction = ? AND resumed_size > ? LIMIT 1", (jurisdiction, size)
         )
     )
-
-
-def keep_missed(transaction: Transaction, note: bytes) -> None:
-    """Keeps a head of the nation's own log that the log lacks, if it is the largest, until `recover` makes up for it."""
-    transaction.lock("missed head")
-    if size_of(note) > max(map(size_of, read_missed(transaction)), default=0):
-        transaction.execute(
-            "INSERT INTO witnessed_head (jurisdiction, checkpoint) VALUES (?, ?)"
-            " ON CONFLICT (jurisdiction) DO UPDATE SET checkpoint = excluded.checkpoint",
-            (NATION, note),
-        )
-
-
-def read_missed(transaction: Transaction) -> list[bytes]:
-    """Reads the largest head of the nation's own log that a provider showed and that the log lacked; none or one."""
-    rows = transaction.execute("SELECT checkpoint FROM witnessed_head WHERE jurisdiction = ?", (NATION,))
-    return [bytes(note) for (note,) in rows]

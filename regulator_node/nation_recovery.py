@@ -22,8 +22,9 @@ from typing import Final
 from regulator_node.followers import provinces_to_follow
 from regulator_node.log import NewRun, OwnEntries, RegisterLog, log_size, read_log
 from regulator_node.log_proofs import StoredTree
-from regulator_node.lost_history import LostHistory, is_lost, keep_lost, read_missed
+from regulator_node.lost_history import LostHistory, is_lost, keep_lost
 from regulator_node.nation_documents import NationDocuments, newest
+from regulator_node.nation_witness import read_witnessed
 from regulator_node.own_log import MENDS, compared, forked, own_checkpoint, renew_documents
 from shared.channel import Peer, RemoteError, translated
 from shared.clock import Clock
@@ -153,23 +154,20 @@ async def _ask_all(
 ) -> _Shown:
     contradicting: list[directory_pb2.Directory] = []
     asked = set(without)
-    beyond = []
-    for note in await database.read(read_missed):
-        standing = await _standing(database, register_log, view, "a provider", note)
-        if standing is LogStanding.FORKED and not also_forked:
-            raise forked()
-        beyond += [note] if standing in MENDS else []
+    shown = await database.read(read_witnessed)
+    standings = {shown: await _standing(database, register_log, view, "a provider", shown)} if shown else {}
     # A newer directory may name provinces that the older one did not.
     while waiting := sorted(provinces_to_follow(view.directory.nodes) - asked):
         name = waiting[0]
         asked.add(name)
         directory, notes = await _ask(view, peer(name), name)
-        standings = {note: await _standing(database, register_log, view, name, note) for note in notes if note}
-        if LogStanding.FORKED in standings.values():
-            if not also_forked:
-                raise forked()
+        theirs = {note: await _standing(database, register_log, view, name, note) for note in notes if note}
+        if LogStanding.FORKED in theirs.values():
             contradicting.append(directory)
-        beyond += [note for note, standing in standings.items() if standing in MENDS]
+        standings.update(theirs)
+    if LogStanding.FORKED in standings.values() and not also_forked:
+        raise forked()
+    beyond = [note for note, standing in standings.items() if standing in MENDS]
     return _Shown(max(beyond, key=size_of, default=b""), contradicting)
 
 

@@ -133,7 +133,10 @@ class NationWitness:
 
 
 def read_witnessed(transaction: Transaction) -> bytes:
-    """Reads the head of the nation's log that was cosigned last, a signed note; empty before the first."""
+    """Reads the head of the nation's log that was cosigned last, a signed note; empty before the first.
+
+    At the nation, where nobody cosigns the own log, the one that `keep_missed` kept.
+    """
     rows = transaction.execute("SELECT checkpoint FROM witnessed_head WHERE jurisdiction = ?", (NATION,))
     return bytes(rows[0][0]) if rows else b""
 
@@ -156,6 +159,18 @@ def read_known(transaction: Transaction) -> tuple[bytes, bytes]:
         if not cosigned or size_of(newest) > size_of(cosigned):
             return cosigned, newest
     return cosigned, b""
+
+
+def keep_missed(transaction: Transaction, note: bytes) -> None:
+    """Keeps, at the nation itself, the largest head that a provider showed and that its log lacks, until `recover`.
+
+    Args:
+        transaction: a write.
+        note: the head.
+    """
+    held = read_witnessed(transaction)
+    if not held or size_of(note) > size_of(held):
+        replace_witnessed(held, note, transaction)
 
 
 def replace_witnessed(held: bytes, newer: bytes, transaction: Transaction) -> bool:

@@ -21,7 +21,8 @@ import structlog
 
 from regulator_node.log import RegisterLog, read_log
 from regulator_node.log_proofs import StoredTree
-from regulator_node.lost_history import is_lost, keep_missed
+from regulator_node.lost_history import is_lost
+from regulator_node.nation_witness import keep_missed
 from regulator_node.replication import LogCopy
 from shared.alarms import LOG_BEHIND, LOG_FORKED, Alarms
 from shared.channel import Peer, RemoteError, translated
