@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
 
-from shared.errors import FailedPrecondition
+from shared.errors import FailedPrecondition, FilingnetError
 from tests.faults.simulation.checks import Checks, Entries
 from tests.faults.simulation.founded import NATION
 from tests.faults.simulation.nodes import Node, RegulatorNode
@@ -23,6 +23,20 @@ FOUND_SECONDS: Final = 30.0
 
 LOOK_SECONDS: Final = 0.2
 LOOKS: Final = 100
+
+Answer = TypeVar("Answer")
+
+
+async def until_heard(command: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Runs a command again while the other side is just being started, as an operator does."""
+    for _ in range(LOOKS):
+        try:
+            return await command()
+        except FilingnetError as error:
+            if error.reason not in ("PROVINCE_AWAY", "PEER_UNREACHABLE"):
+                raise
+            await asyncio.sleep(LOOK_SECONDS)
+    raise AssertionError("the other side is away for good")
 
 
 class OldDisk:
@@ -130,7 +144,7 @@ class OldDisk:
 
     async def _recovered(self, node: RegulatorNode) -> bool:
         try:
-            await node.recover()
+            await until_heard(node.recover)
         except FailedPrecondition as error:
             if error.reason != "LOG_FORKED":
                 raise

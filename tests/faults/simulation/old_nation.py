@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Mapping
+from typing import Final
 
 from regulator_node.nation_recovery import NationRecovered
 from regulator_node.nation_witness import read_witnessed
-from shared.errors import FailedPrecondition, FilingnetError
+from shared.errors import FailedPrecondition
 from shared.evidence.forks import size_of
 from shared.told_head import ToldHead
 from tests.faults.simulation.checks import Checks, Entries
 from tests.faults.simulation.founded import NATION
 from tests.faults.simulation.nodes import Node, ProviderNode, RegulatorNode
-from tests.faults.simulation.old_disks import FOUND_SECONDS, LOOK_SECONDS, LOOKS
+from tests.faults.simulation.old_disks import FOUND_SECONDS, LOOK_SECONDS, LOOKS, until_heard
 from tests.faults.simulation.plans import Plan
-
-Answer = TypeVar("Answer")
 
 _OWN: Final = "100000"
 
@@ -114,35 +112,24 @@ class OldNation:
     async def _recovered(self) -> NationRecovered:
         nation = self._nation
         try:
-            return await self._until_heard(nation.recover_as_nation)
+            return await until_heard(nation.recover_as_nation)
         except FailedPrecondition as error:
             if error.reason != "LOG_FORKED":
                 raise
             nation.disk.put_back(self._image)
-            return await self._until_heard(nation.recover_as_nation)
+            return await until_heard(nation.recover_as_nation)
         finally:
             nation.start()
 
     async def _accepted(self, node: RegulatorNode | ProviderNode, told: ToldHead) -> None:
         try:
-            await self._until_heard(lambda: node.accept(told))
+            await until_heard(lambda: node.accept(told))
         except FailedPrecondition as error:
             # It saw nothing of what was lost.
             if error.reason != "NOTHING_TO_ACCEPT":
                 raise
         finally:
             node.start()
-
-    async def _until_heard(self, command: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Runs a command again while the other side is just being started."""
-        for _ in range(LOOKS):
-            try:
-                return await command()
-            except FilingnetError as error:
-                if error.reason not in ("PROVINCE_AWAY", "PEER_UNREACHABLE"):
-                    raise
-                await asyncio.sleep(LOOK_SECONDS)
-        raise AssertionError("the other side is away for good")
 
     def _cosigned(self) -> int:
         notes = [read_witnessed(node.disk.connection.transaction()) for node in self._provinces]
