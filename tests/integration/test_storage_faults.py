@@ -113,10 +113,13 @@ async def test_a_full_disk_is_said_and_passes(sqlite: Path, migrations: Path) ->
     ids=["log", "index-of-the-log", "index-emptied", "index-grown"],
 )
 async def test_a_log_that_could_not_be_opened_is_opened_anew(
-    database: Database, tmp_path: Path, call: str, number: int
+    sqlite: Path, migrations: Path, tmp_path: Path, call: str, number: int
 ) -> None:
     """Guards: no room to open the log or its index for writing is said as such; the next write opens it, without a restart."""
-    (writer,) = [thread.native_id for thread in threading.enumerate() if thread.name.startswith("database-writer")]
+    of_others = {thread.native_id for thread in threading.enumerate()}
+    database = open_database(sqlite_url(sqlite), migrations, busy_seconds=0.1)
+    threads = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("database-writer")}
+    (writer,) = threads - of_others
     assert writer is not None
     with Strace(tmp_path / "calls", {"writer": writer}, Fault(Point("writer", call, number), "ENOSPC")) as strace:
         with pytest.raises(FailedPrecondition) as refused:
@@ -126,6 +129,7 @@ async def test_a_log_that_could_not_be_opened_is_opened_anew(
         assert "room" in refused.value.message
         await database.write(insert(2))
     assert [2] == await database.read(numbers)
+    await database.close()
 
 
 async def test_a_full_disk_undoes_the_whole_commit(database: Database) -> None:
