@@ -320,10 +320,10 @@ def test_what_was_forwarded_is_replayed_in_the_order_of_its_log() -> None:
     assert [(45, "440000", 7), (50, "330000", 0), (50, "330000", 1), (60, "330000", 2)] == placed
 
 
-def test_every_key_is_the_tables_own(tmp_path: Path) -> None:
+async def test_every_key_is_the_tables_own(tmp_path: Path) -> None:
     """Rows are compared by primary key: the list of keys is that of the migrations."""
     file = tmp_path / "register.db"
-    open_database(sqlite_url(file), MIGRATIONS)
+    await open_database(sqlite_url(file), MIGRATIONS).close()
     connection = apsw.Connection(str(file))
     for table, key in KEYS.items():
         columns = connection.execute(f"SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk")
