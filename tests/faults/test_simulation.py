@@ -67,7 +67,7 @@ def test_whatever_goes_wrong_nothing_is_lost_or_filed_twice(tried: Tried, full_s
     )
     tried(2, "the same simulated networks", doubled_calls=sum(each.lost.doubled for each in done), twice=twice)
     tried(4, "disks of simulated provinces put back to an earlier state", put_back=put_back, found=found)
-    quiet = max(each.quiet_seconds for each in done)
+    quiet = round(max(each.quiet_seconds for each in done), 1)
     tried(5, "the same simulated networks, healed", cuts=sum(each.lost.cuts for each in done), virtual_seconds=quiet)
     tried(6, "the same simulated networks", bad_filings=sum(each.bad for each in done))
 
