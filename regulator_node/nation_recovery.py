@@ -174,7 +174,7 @@ async def _ask_all(
 async def _standing(
     database: Database, register_log: RegisterLog, view: NetworkView, name: str, note: bytes
 ) -> LogStanding:
-    """Compares the log with a head of it that a province showed."""
+    """Compares the log with a head of it that somebody showed."""
     try:
         head = own_checkpoint(note, register_log, view)
     except ProofError as error:

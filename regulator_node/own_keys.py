@@ -13,10 +13,8 @@ from regulator_node.settings import RegulatorSettings
 from shared.clock import Clock
 from shared.database import Database
 from shared.errors import FailedPrecondition
-from shared.network import NetworkView
 from shared.trust.authority import Authority
 from shared.trust.authority_files import load_authority_in_use
-from shared.trust.credentials import Credentials
 
 
 def load_authority(settings: RegulatorSettings) -> Authority:
@@ -58,28 +56,3 @@ async def issue_own(
     issued = authority.sign_request(request, settings.name, lifetime, now, extra_hosts=settings.hosts)
     await database.write(lambda transaction: record_certificate(transaction, issued, now))
     return issued.chain_pem
-
-
-async def certify_anew(
-    database: Database,
-    authority: Authority,
-    credentials: Credentials,
-    view: NetworkView,
-    settings: RegulatorSettings,
-    clock: Clock,
-) -> None:
-    """Has the CA in the folder sign the nation's certificate, and trusts that CA beside those of the directory held.
-
-    A register that was put back may be older than both: the certificate has ended, or is by a CA that no province trusts.
-
-    Args:
-        database: the register.
-        authority: the CA.
-        credentials: the nation's.
-        view: the documents held.
-        settings: of the nation.
-        clock: tells the time.
-    """
-    chain = await issue_own(database, authority, credentials.certificate_request(), settings, clock)
-    others = [pem for pem in view.directory.ca_certificates if pem != authority.certificate_pem]
-    credentials.install(chain, [*others, authority.certificate_pem])

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 
 from regulator_node import accepted_logs
 from regulator_node.nation_recovery import NationRecovered, recover_nation
-from regulator_node.own_keys import certify_anew
+from regulator_node.own_keys import issue_own
 from regulator_node.own_log import Recovered, recover
 from regulator_node.parts import Parts, open_parts
 from regulator_node.settings import RegulatorSettings
@@ -21,6 +21,7 @@ from shared.joining import join_network
 from shared.membership import Membership
 from shared.signing_keys import use_next_key
 from shared.told_head import ToldHead
+from shared.trust.authority import Authority
 from shared.trust.names import NATION
 from shared.trust.tokens import parse_token_for
 
@@ -68,9 +69,7 @@ async def recover_nations(
     """
     async with _opened(settings, newer_key=True) as parts:
         if parts.authority is not None:
-            await certify_anew(
-                parts.database, parts.authority, parts.credentials, parts.view, settings, parts.trust_clock
-            )
+            await _certify_anew(parts, parts.authority)
         return await recover_nation(
             parts.database,
             parts.register_log,
@@ -102,6 +101,17 @@ async def use_signing_key(settings: RegulatorSettings) -> SigningKey:
     """Puts the next signing key to use; see `signing_keys.use_next_key`."""
     async with _opened(settings) as parts:
         return use_next_key(settings.signing_key_file, parts.view, settings.name)
+
+
+async def _certify_anew(parts: Parts, authority: Authority) -> None:
+    """Has the CA in the folder sign the nation's certificate, and trusts that CA beside those of the directory held.
+
+    A register that was put back may be older than both: the certificate has ended, or is by a CA that no province trusts.
+    """
+    request = parts.credentials.certificate_request()
+    chain = await issue_own(parts.database, authority, request, parts.settings, parts.trust_clock)
+    others = [pem for pem in parts.view.directory.ca_certificates if pem != authority.certificate_pem]
+    parts.credentials.install(chain, [*others, authority.certificate_pem])
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from tests.faults.simulation.old_disks import OldDisk
 from tests.faults.simulation.old_nation import OldNation
 from tests.faults.simulation.people import Backend, Ledger, Officer
 from tests.faults.simulation.plans import Accident, Plan, plan_of, with_old_nation
+from tests.faults.simulation.put_back import PutBack
 from tests.faults.simulation.trace import Trace
 from tests.faults.simulation.virtual_time import VirtualTimeLoop
 from tests.faults.simulation.weather import Line, Lost, Weather
@@ -107,14 +108,14 @@ class _Run:
         self._ledger = Ledger()
         self._checks = Checks(self._nodes, self._ledger, chance)
         old = OldNation if old_nation else OldDisk
-        self._old_disk: OldDisk | OldNation = old(self._plan, self._nodes, self._checks, chance)
+        self._old_disk: PutBack = old(self._plan, self._nodes, self._checks, chance)
         self._outcome = Outcome(seed, nodes=len(self._nodes), lost=self._weather.lost)
 
     def _make(self, name: str) -> Node:
         if name in PROVIDERS:
             return ProviderNode(name, self._around, f"regulator/{PROVIDERS[name]}", self._plan.max_entries)
         regulator = RegulatorNode(name, self._around)
-        regulator.asks = name != NATION or name == self._plan.put_back
+        regulator.asks = regulator.asks or name == self._plan.put_back
         return regulator
 
     async def run(self) -> Outcome:
